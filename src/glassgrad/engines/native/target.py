@@ -1,0 +1,116 @@
+"""The machine that is compiled for: instruction set, vector width, registers, and the assembler.
+
+A `Target` is plain data, so tests may restrict it (AVX2 or baseline code on an AVX-512 machine) or
+cross-compile (NEON). llvmlite is imported only when something is assembled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glassgrad.engines.native.emit import Type
+
+_AVX512_NEEDS = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the generated code may use; `features` is LLVM's string (``+avx2,-avx512f,…``)."""
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    fma: bool
+
+    @staticmethod
+    def host() -> Target:
+        """The machine that this process runs on."""
+        return _host()
+
+    @staticmethod
+    def baseline() -> Target:
+        """Any x86-64: SSE2, no FMA."""
+        return Target("x86_64-unknown-linux-gnu", "x86-64", "", 16, 16, False)
+
+    @staticmethod
+    def neon() -> Target:
+        """Any 64-bit ARM (for cross-compiling)."""
+        return Target("aarch64-unknown-linux-gnu", "generic", "+neon", 16, 32, True)
+
+    def lanes(self, element: Type) -> int:
+        """How many elements of this type fill one vector register."""
+        return self.vector_bytes // element.itemsize
+
+    def restricted(self, level: str) -> Target:
+        """The same machine used only up to "avx2" or "sse2", to test narrower code on it."""
+        if level == "avx2":
+            return replace(
+                self, cpu="haswell", features="", vector_bytes=32, registers=16, fma=True
+            )
+        if level == "sse2":
+            return replace(
+                self, cpu="x86-64", features="", vector_bytes=16, registers=16, fma=False
+            )
+        raise ValueError(f"unknown level {level!r}: expected 'avx2' or 'sse2'")
+
+    def machine(self) -> Any:
+        """A fresh TargetMachine: one each compile, since sharing one across threads crashes."""
+        return _assembler().Target.from_triple(self.triple).create_target_machine(
+            cpu=self.cpu,
+            features=self.features,
+            opt=2,
+            reloc="pic",
+            codemodel="jitdefault" if self.is_host_family else "default",
+            jit=self.is_host_family,
+        )
+
+    @property
+    def is_host_family(self) -> bool:
+        """True where code for this target can run in this process (the CPU permitting)."""
+        return self.triple.split("-")[0] == _host().triple.split("-")[0]
+
+
+@cache
+def _assembler() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return llvm
+
+
+@cache
+def _host() -> Target:
+    llvm = _assembler()
+    triple = llvm.get_process_triple()
+    found = dict(llvm.get_host_cpu_features())
+    features = ",".join(("+" if on else "-") + name for name, on in sorted(found.items()))
+    cpu = llvm.get_host_cpu_name()
+    if triple.startswith(("aarch64", "arm64")):
+        return Target(triple, cpu, features, 16, 32, True)
+    if all(found.get(name) for name in _AVX512_NEEDS):
+        return Target(triple, cpu, features, 64, 32, True)
+    if found.get("avx2") and found.get("fma"):
+        return Target(triple, cpu, features, 32, 16, True)
+    return Target(triple, cpu, features, 16, 16, bool(found.get("fma")))
+
+
+def assemble(text: str, target: Target, verify: bool = False) -> bytes:
+    """Machine code (an object file) of a module's text; ValueError shows LLVM's complaint."""
+    llvm = _assembler()
+    context = llvm.create_context()
+    try:
+        module = llvm.parse_assembly(text, context=context)
+    except RuntimeError as error:
+        raise ValueError(f"the generated code does not parse: {error}") from error
+    if verify:
+        module.verify()
+    machine = target.machine()
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    return bytes(machine.emit_object(module))
