@@ -114,3 +114,11 @@ def assemble(text: str, target: Target, verify: bool = False) -> bytes:
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     return bytes(machine.emit_object(module))
+
+
+def llvm_version() -> str:
+    """LLVM's version and llvmlite's, part of every cache key."""
+    llvm = _assembler()
+    import llvmlite
+
+    return f"{'.'.join(map(str, llvm.llvm_version_info))} {llvmlite.__version__}"

@@ -1,0 +1,71 @@
+"""Static memory: offsets of buffers from the time each is alive, in one aligned block.
+
+Two buffers may share bytes when no moment needs both. Offsets are chosen first-fit, largest buffer
+first, which is within a few per cent of the best for the graphs of training steps.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from bisect import insort
+from dataclasses import dataclass
+
+ALIGNMENT = 64
+SLACK = 64  # so that a whole vector may be read past the last element
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A buffer of `size` bytes, needed from moment `first` up to and including `last`."""
+
+    size: int
+    first: int
+    last: int
+
+    def meets(self, other: Interval) -> bool:
+        """True when some moment needs both."""
+        return self.first <= other.last and other.first <= self.last
+
+
+def padded(size: int) -> int:
+    """The bytes that a buffer takes: with slack, rounded up to the alignment."""
+    return (size + SLACK + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+def plan(intervals: list[Interval]) -> tuple[list[int], int]:
+    """The offset of every buffer and the size of the block that holds them all.
+
+    >>> plan([Interval(100, 0, 1), Interval(100, 1, 2), Interval(100, 2, 3)])
+    ([0, 192, 0], 384)
+    """
+    offsets = [0] * len(intervals)
+    placed: list[tuple[int, int, Interval]] = []
+    order = sorted(range(len(intervals)), key=lambda i: (-intervals[i].size, intervals[i].first))
+    end = 0
+    for i in order:
+        wanted, at = padded(intervals[i].size), 0
+        for start, stop, other in placed:
+            if start >= at + wanted:
+                break
+            if other.meets(intervals[i]):
+                at = max(at, stop)
+        offsets[i] = at
+        insort(placed, (at, at + wanted, intervals[i]), key=lambda p: (p[0], p[1]))
+        end = max(end, at + wanted)
+    return offsets, end
+
+
+class Arena:
+    """A zeroed, aligned block of memory; `address` is where it starts."""
+
+    def __init__(self, size: int) -> None:
+        self.size = max(size, ALIGNMENT)
+        try:
+            self._block = mmap.mmap(-1, self.size + ALIGNMENT)
+        except (OSError, ValueError, OverflowError) as error:
+            raise MemoryError(f"the program needs an arena of {self.size} bytes: {error}") from error
+        hold = ctypes.c_char.from_buffer(self._block)
+        start = ctypes.addressof(hold)
+        self._hold = hold
+        self.address = (start + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT

@@ -1,0 +1,37 @@
+"""Object files become callable addresses in this process (ORC, JITLink)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from glassgrad.engines.native.target import Target
+
+_LOCK = threading.Lock()
+_SESSIONS: dict[Target, Any] = {}
+_COUNT = 0
+
+
+class Linked:
+    """Code in memory: `address[name]` of each exported symbol; the code lives as long as this."""
+
+    def __init__(
+        self, obj: bytes, target: Target, exports: Sequence[str], imports: Mapping[str, int]
+    ) -> None:
+        global _COUNT
+        import llvmlite.binding as llvm
+
+        with _LOCK:
+            session = _SESSIONS.get(target)
+            if session is None:
+                session = llvm.create_lljit_compiler(target.machine(), use_jit_link=True)
+                _SESSIONS[target] = session
+            _COUNT += 1
+            builder = llvm.JITLibraryBuilder().add_object_img(obj)
+            for name, address in imports.items():
+                builder = builder.import_symbol(name, address)
+            for name in exports:
+                builder = builder.export_symbol(name)
+            self._tracker = builder.link(session, f"glassgrad{_COUNT}")
+            self.address = {name: self._tracker[name] for name in exports}
