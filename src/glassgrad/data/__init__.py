@@ -1,0 +1,1 @@
+"""Readers, columns, preparation, splits and batches: from a file to arrays."""

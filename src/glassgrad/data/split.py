@@ -1,0 +1,64 @@
+"""Seeded splits of row numbers into training, validation and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glassgrad.data.bad_input import BadInput
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row numbers of the three parts; disjoint, and together all rows that were split."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split_rows(
+    rows: int,
+    *,
+    seed: int,
+    test: float = 0.2,
+    validation: float = 0.15,
+    labels: np.ndarray | None = None,
+) -> Split:
+    """Split 0..rows-1 at random; with `labels`, every class is split in the same shares.
+
+    `test` is a share of all rows, `validation` a share of what is left. The same seed gives the
+    same split. Raises BadInput when a part would be empty.
+
+    >>> s = split_rows(100, seed=0, labels=np.arange(100) % 2)
+    >>> len(s.train), len(s.validation), len(s.test), int((s.test % 2).sum())
+    (68, 12, 20, 10)
+    """
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(rows)
+    if labels is not None:
+        order = _interleave_classes(order, labels)
+    cut = round(rows * test)
+    held = order[:cut]
+    if labels is not None:
+        rest = _interleave_classes(generator.permutation(order[cut:]), labels)
+    else:
+        rest = order[cut:]
+    second = round(len(rest) * validation)
+    if not min(cut, second, len(rest) - second):
+        raise BadInput(
+            f"{rows} rows are too few to hold some out for testing and validation: "
+            "at least 10 are needed."
+        )
+    return Split(np.sort(rest[second:]), np.sort(rest[:second]), np.sort(held))
+
+
+def _interleave_classes(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The rows of `order`, arranged so that every prefix holds each class in its share."""
+    chosen = labels[order]
+    position = np.empty(len(order))
+    for label in np.unique(chosen):
+        members = np.flatnonzero(chosen == label)
+        position[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return order[np.argsort(position, kind="stable")]
