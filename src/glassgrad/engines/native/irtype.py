@@ -60,9 +60,13 @@ class Type:
         return type_of("i", 1, self.lanes)
 
 
-@cache
 def type_of(kind: str, bits: int, lanes: int = 0) -> Type:
     """The one `Type` object of this kind, width and number of lanes."""
+    return _made(kind, bits, lanes)
+
+
+@cache
+def _made(kind: str, bits: int, lanes: int) -> Type:
     return Type(kind, bits, lanes)
 
 

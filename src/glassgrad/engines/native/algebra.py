@@ -1,0 +1,390 @@
+"""The algebra of machine code: the functions of scalar bodies, as vector instructions.
+
+A `Lanes` is an SSA value with its dtype; `LLVMAlgebra` computes on them. Every operation is
+remembered for as long as its block lasts, so that a value that is asked for twice (the exp that
+tanh and its derivative share) is computed once.
+
+Signed zeros: `maximum` and `minimum` treat +0 and -0 as equal and return their second operand then
+(NumPy leaves this open too); everything else follows IEEE and C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engines.native import (
+    math_erf,
+    math_exp,
+    math_log,
+    math_power,
+    math_round,
+    math_tanh,
+    math_trig,
+)
+from glassgrad.engines.native.emit import Function, Type, Value, of_dtype
+from glassgrad.engines.native.math_format import FORMATS, Format
+from glassgrad.graph.algebra import Algebra
+from glassgrad.graph.dtype import BOOL, DType
+
+Operand = Any
+"""A `Lanes` or a Python number."""
+
+
+class Lanes:
+    """A value of the algebra: one number a lane, with the dtype that says how to read the bits."""
+
+    __slots__ = ("algebra", "dtype", "value")
+
+    def __init__(self, algebra: LLVMAlgebra, value: Value, dtype: DType) -> None:
+        self.algebra = algebra
+        self.value = value
+        self.dtype = dtype
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}:{self.value!r}"
+
+    def __add__(self, other: Operand) -> Lanes:
+        return self.algebra.add(self, other)
+
+    def __radd__(self, other: Operand) -> Lanes:
+        return self.algebra.add(other, self)
+
+    def __sub__(self, other: Operand) -> Lanes:
+        return self.algebra.subtract(self, other)
+
+    def __rsub__(self, other: Operand) -> Lanes:
+        return self.algebra.subtract(other, self)
+
+    def __mul__(self, other: Operand) -> Lanes:
+        return self.algebra.multiply(self, other)
+
+    def __rmul__(self, other: Operand) -> Lanes:
+        return self.algebra.multiply(other, self)
+
+    def __truediv__(self, other: Operand) -> Lanes:
+        return self.algebra.divide(self, other)
+
+    def __rtruediv__(self, other: Operand) -> Lanes:
+        return self.algebra.divide(other, self)
+
+    def __neg__(self) -> Lanes:
+        return self.algebra.negative(self)
+
+    def __and__(self, other: Operand) -> Lanes:
+        return self.algebra.integer("and", self, other)
+
+    def __or__(self, other: Operand) -> Lanes:
+        return self.algebra.integer("or", self, other)
+
+    def __xor__(self, other: Operand) -> Lanes:
+        return self.algebra.integer("xor", self, other)
+
+    def __lshift__(self, other: Operand) -> Lanes:
+        return self.algebra.integer("shl", self, other)
+
+    def __rshift__(self, other: Operand) -> Lanes:
+        return self.algebra.integer("ashr" if self.dtype.kind == "i" else "lshr", self, other)
+
+
+class LLVMAlgebra(Algebra):
+    """Functions on `Lanes`, emitted into the current block of a function.
+
+    >>> from glassgrad.engines.native.emit import F32, VOID, Module
+    >>> from glassgrad.engines.native.target import Target
+    >>> f = Module(Target.baseline()).function("f", VOID, [F32.vector(4)])
+    >>> k = LLVMAlgebra(f)
+    >>> x = k.wrap(f.params[0], np.float32)
+    >>> k.exp(-k.abs(x)) is k.exp(-k.abs(x))
+    True
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.fused = function.target.fma
+        self._memo: dict[Any, Any] = {}
+        self._block = function.block
+
+    # -- values and memory of what was computed ---------------------------------------------
+
+    def wrap(self, value: Value, dtype: Any) -> Lanes:
+        """An emitted value as a value of this algebra (a boolean must be an i1 mask)."""
+        return Lanes(self, value, np.dtype(dtype))
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gave for this key before in this block, else what it gives now."""
+        if self.function.block != self._block:
+            self._memo.clear()
+            self._block = self.function.block
+        if key not in self._memo:
+            self._memo[key] = make()
+        return self._memo[key]
+
+    def shared(self, name: str, x: Lanes, make: Callable[[], Any]) -> Any:
+        """`once`, for a result that belongs to the value `x`."""
+        return self.once((name, x.dtype, x.value.type, x.value.text), make)
+
+    def _emit(self, name: str, dtype: DType, make: Callable[..., Value], *operands: Value) -> Lanes:
+        key = (name, dtype, *((v.type, v.text) for v in operands))
+        return self.once(key, lambda: Lanes(self, make(*operands), dtype))
+
+    def lift(self, x: Operand, like: Lanes) -> Lanes:
+        """A Python number as lanes of the same type as `like`; lanes as they are."""
+        if isinstance(x, Lanes):
+            return x
+        return Lanes(self, self.function.const(like.value.type, x), like.dtype)
+
+    def _lifted(self, *operands: Operand) -> list[Lanes]:
+        like = next((x for x in operands if isinstance(x, Lanes)), None)
+        if like is None:
+            raise TypeError("an operation of the algebra needs a value among its operands")
+        return [self.lift(x, like) for x in operands]
+
+    def format(self, x: Lanes) -> Format:
+        """The floating-point format of `x`."""
+        return FORMATS[x.dtype]
+
+    def rarely(
+        self, mask: Lanes, slow: Callable[[], Sequence[Lanes]], fast: Sequence[Lanes]
+    ) -> list[Lanes]:
+        """`slow()` if any lane of the mask is set, else `fast`: a jump that is seldom taken."""
+        self.once(None, lambda: None)
+        before, like = dict(self._memo), list(fast)
+        found = self.function.branch(
+            self._any(mask.value),
+            lambda: [x.value for x in slow()],
+            lambda: [x.value for x in like],
+        )
+        # what stood before the jump still holds after the join
+        self._memo, self._block = before, self.function.block
+        return [Lanes(self, v, x.dtype) for v, x in zip(found, like)]
+
+    def _any(self, mask: Value) -> Value:
+        if not mask.type.lanes:
+            return mask
+        result = mask.type.element
+        return self.function.intrinsic("llvm.vector.reduce.or", result, mask, overloads=[mask.type])
+
+    # -- arithmetic ---------------------------------------------------------------------------
+
+    def _arithmetic(self, name: str, x: Operand, y: Operand) -> Lanes:
+        a, b = self._lifted(x, y)
+        if a.dtype == BOOL:
+            name = {"add": "or", "mul": "and"}[name]
+            return self.integer(name, a, b)
+        f = self.function
+        return self._emit(name, a.dtype, lambda p, q: f.arithmetic(name, p, q), a.value, b.value)
+
+    def add(self, x: Operand, y: Operand) -> Lanes:
+        """x + y."""
+        return self._arithmetic("add", x, y)
+
+    def subtract(self, x: Operand, y: Operand) -> Lanes:
+        """x - y."""
+        return self._arithmetic("sub", x, y)
+
+    def multiply(self, x: Operand, y: Operand) -> Lanes:
+        """x * y."""
+        return self._arithmetic("mul", x, y)
+
+    def divide(self, x: Operand, y: Operand) -> Lanes:
+        """x / y, of floats."""
+        return self._arithmetic("div", x, y)
+
+    def negative(self, x: Lanes) -> Lanes:
+        """-x."""
+        return self._emit("neg", x.dtype, self.function.negate, x.value)
+
+    def fma(self, x: Operand, y: Operand, z: Operand) -> Lanes:
+        """x*y + z: rounded once where the target has FMA hardware (`fused`), else twice."""
+        a, b, c = self._lifted(x, y, z)
+        return self._emit("fma", a.dtype, self.function.fma, a.value, b.value, c.value)
+
+    def horner(self, x: Lanes, coefficients: Sequence[float]) -> Lanes:
+        """The polynomial with these coefficients, lowest power first."""
+        total: Operand = coefficients[-1]
+        for c in reversed(coefficients[:-1]):
+            total = self.fma(total, x, c)
+        return self.lift(total, x)
+
+    def integer(self, op: str, x: Operand, y: Operand) -> Lanes:
+        """An integer or mask instruction by its LLVM name."""
+        a, b = self._lifted(x, y)
+        f = self.function
+        return self._emit(op, a.dtype, lambda p, q: f.binary(op, p, q), a.value, b.value)
+
+    def _intrinsic(self, name: str, x: Lanes, *rest: Lanes) -> Lanes:
+        values = [x.value, *(r.value for r in rest)]
+        f = self.function
+        return self._emit(name, x.dtype, lambda *v: f.intrinsic(name, x.value.type, *v), *values)
+
+    # -- bits -----------------------------------------------------------------------------------
+
+    def bits(self, x: Lanes) -> Lanes:
+        """The bit patterns of floats, as signed integers."""
+        return self.convert("bitcast", x, self.format(x).integer)
+
+    def floats(self, i: Lanes) -> Lanes:
+        """The floats with these bit patterns."""
+        dtype = np.dtype(f"f{i.dtype.itemsize}")
+        return self.convert("bitcast", i, dtype)
+
+    def convert(self, op: str, x: Lanes, dtype: Any) -> Lanes:
+        """A conversion by its LLVM name, to the machine type of `dtype`."""
+        to = self.type(dtype, x)
+        f = self.function
+        return self._emit(op, np.dtype(dtype), lambda v: f.cast(op, v, to), x.value)
+
+    def type(self, dtype: Any, like: Lanes) -> Type:
+        """The machine type of `dtype` with as many lanes as `like` (a mask for bool)."""
+        lanes = like.value.type.lanes
+        return like.value.type.mask() if dtype == BOOL else of_dtype(dtype).vector(lanes)
+
+    # -- comparisons and choices ----------------------------------------------------------------
+
+    def compare(self, predicate: str, x: Operand, y: Operand) -> Lanes:
+        """A mask by LLVM's predicate: ``olt``, ``une``, ``slt``, ``ult`` …"""
+        a, b = self._lifted(x, y)
+        f = self.function
+        return self._emit(
+            predicate, BOOL, lambda p, q: f.compare(predicate, p, q), a.value, b.value
+        )
+
+    def _ordered(self, word: str, x: Operand, y: Operand) -> Lanes:
+        a, b = self._lifted(x, y)
+        prefix = {"f": "o", "i": "s", "u": "u", "b": "u"}[a.dtype.kind]
+        return self.compare(prefix + word, a, b)
+
+    def less(self, x: Operand, y: Operand) -> Lanes:
+        """x < y; false where either is NaN."""
+        return self._ordered("lt", x, y)
+
+    def less_equal(self, x: Operand, y: Operand) -> Lanes:
+        """x <= y; false where either is NaN."""
+        return self._ordered("le", x, y)
+
+    def equal(self, x: Operand, y: Operand) -> Lanes:
+        """x == y; false where either is NaN."""
+        a, b = self._lifted(x, y)
+        return self.compare("oeq" if a.dtype.kind == "f" else "eq", a, b)
+
+    def not_equal(self, x: Operand, y: Operand) -> Lanes:
+        """x != y; true where either is NaN."""
+        a, b = self._lifted(x, y)
+        return self.compare("une" if a.dtype.kind == "f" else "ne", a, b)
+
+    def isfinite(self, x: Lanes) -> Lanes:
+        """Neither infinite nor NaN."""
+        if x.dtype.kind != "f":
+            return self.equal(x, x)
+        return self.less(self.abs(x), float("inf"))
+
+    def isnan(self, x: Lanes) -> Lanes:
+        """Not a number."""
+        return self.compare("uno", x, x)
+
+    def where(self, condition: Lanes, x: Operand, y: Operand) -> Lanes:
+        """x where the condition holds, y elsewhere."""
+        a, b = self._lifted(x, y)
+        if a.value.text == b.value.text:
+            return a
+        values = (condition.value, a.value, b.value)
+        return self._emit("select", a.dtype, self.function.select, *values)
+
+    def logical_and(self, x: Operand, y: Operand) -> Lanes:
+        """Both."""
+        return self.integer("and", x, y)
+
+    def logical_or(self, x: Operand, y: Operand) -> Lanes:
+        """Either."""
+        return self.integer("or", x, y)
+
+    def logical_not(self, x: Lanes) -> Lanes:
+        """The other truth value."""
+        return self.integer("xor", x, 1)
+
+    def maximum(self, x: Operand, y: Operand) -> Lanes:
+        """The larger; NaN where either is NaN."""
+        return self._extreme("gt", x, y)
+
+    def minimum(self, x: Operand, y: Operand) -> Lanes:
+        """The smaller; NaN where either is NaN."""
+        return self._extreme("lt", x, y)
+
+    def _extreme(self, word: str, x: Operand, y: Operand) -> Lanes:
+        a, b = self._lifted(x, y)
+        chosen = self.where(self._ordered(word, a, b), a, b)  # b where either is NaN
+        if a.dtype.kind != "f" or a.value.number == a.value.number != None:  # noqa: E711
+            return chosen
+        return self.where(self.isnan(a), a, chosen)
+
+    # -- functions ------------------------------------------------------------------------------
+
+    def abs(self, x: Lanes) -> Lanes:
+        """|x|; of the most negative integer, itself."""
+        if x.dtype.kind == "f":
+            return self._intrinsic("llvm.fabs", x)
+        return x if x.dtype.kind in "ub" else self.where(self.less(x, 0), -x, x)
+
+    def sign(self, x: Lanes) -> Lanes:
+        """-1, 0 or 1; NaN of NaN."""
+        if x.dtype.kind in "ub":
+            return self.where(self.equal(x, 0), x, 1)
+        return self.where(self.less(0, x), 1, self.where(self.less(x, 0), -1, x))
+
+    def copysign(self, x: Lanes, sign: Lanes) -> Lanes:
+        """|x| with the sign bit of `sign`."""
+        return self._intrinsic("llvm.copysign", x, sign)
+
+    def sqrt(self, x: Lanes) -> Lanes:
+        """The square root, correctly rounded."""
+        return self._intrinsic("llvm.sqrt", x)
+
+    def floor(self, x: Lanes) -> Lanes:
+        """The largest integer not above x."""
+        # without FMA there may be no rounding instruction either, and llvm.floor would be a call
+        return self._intrinsic("llvm.floor", x) if self.fused else math_round.floor(self, x)
+
+    def exp(self, x: Lanes) -> Lanes:
+        """e to the x."""
+        return self.shared("exp", x, lambda: math_exp.exp(self, x))
+
+    def expm1(self, x: Lanes) -> Lanes:
+        """e to the x, less 1."""
+        return self.shared("expm1", x, lambda: math_exp.expm1(self, x))
+
+    def log(self, x: Lanes) -> Lanes:
+        """The natural logarithm."""
+        return self.shared("log", x, lambda: math_log.log(self, x))
+
+    def log1p(self, x: Lanes) -> Lanes:
+        """The natural logarithm of 1 + x."""
+        return self.shared("log1p", x, lambda: math_log.log1p(self, x))
+
+    def sin(self, x: Lanes) -> Lanes:
+        """The sine of radians."""
+        return self.shared("sin", x, lambda: math_trig.sin(self, x))
+
+    def cos(self, x: Lanes) -> Lanes:
+        """The cosine of radians."""
+        return self.shared("cos", x, lambda: math_trig.cos(self, x))
+
+    def tanh(self, x: Lanes) -> Lanes:
+        """The hyperbolic tangent; shares exp(-2|x|) with its derivative."""
+        return self.shared("tanh", x, lambda: math_tanh.tanh(self, x))
+
+    def sigmoid(self, x: Lanes) -> Lanes:
+        """1/(1 + exp(-x)); shares exp(-|x|) with its derivative."""
+        return self.shared("sigmoid", x, lambda: math_tanh.sigmoid(self, x))
+
+    def erf(self, x: Lanes) -> Lanes:
+        """The error function."""
+        return self.shared("erf", x, lambda: math_erf.erf(self, x))
+
+    def power(self, x: Operand, y: Operand) -> Lanes:
+        """x to the y, with the special cases of C's pow."""
+        a, b = self._lifted(x, y)
+        return self._emit("power", a.dtype, lambda *_: math_power.power(self, a, b).value,
+                          a.value, b.value)  # fmt: skip
