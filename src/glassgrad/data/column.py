@@ -168,8 +168,8 @@ def is_numeric(table: Table, column: int) -> bool:
     raise BadInput(
         _not_a_number(table, words[0], column)
         + (
-            f" It is one of {len(words)} such cells in a column of {present}. Mend or empty the cell, "
-            f"or say --categorical {table.names[column]!r}."
+            f" It is one of {len(words)} such cells in a column of {present}. "
+            f"Mend or empty the cell, or say --categorical {table.names[column]!r}."
         )
     )
 

@@ -1,0 +1,177 @@
+"""The whole job on a table: columns, split, network, training, test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from glassgrad import random
+from glassgrad.data.bad_input import BadInput
+from glassgrad.data.preparation import Preparation
+from glassgrad.data.split import Split, split_rows
+from glassgrad.data.table import Table
+from glassgrad.data.target import ClassTarget, Kind, NumberTarget, find_classes, refuse_missing
+from glassgrad.nn import MLP, cross_entropy, squared_error
+from glassgrad.optim import Adam
+from glassgrad.train.history import Fit, Watcher
+from glassgrad.train.predictor import TablePredictor, TrainingReport
+from glassgrad.train.trainer import Metric, Trainer
+
+STEPS = 4000
+"""A run by default makes at least about so many steps, but for the patience."""
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What may be chosen; None lets the size of the table decide."""
+
+    target: str
+    kind: Kind = "auto"
+    hidden: tuple[int, ...] = (64, 64)
+    lr: float = 2e-3
+    epochs: int | None = None
+    batch: int | None = None
+    patience: int | None = None
+    seed: int = 0
+    engine: str = "native"
+    drop: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    max_categories: int = 100
+
+
+@dataclass(frozen=True, eq=False)
+class TableRun:
+    """A trained predictor, how its training went, and its scores on the rows held out."""
+
+    predictor: TablePredictor
+    fit: Fit
+    scores: dict[str, float]
+    baseline: float
+
+
+@dataclass(frozen=True, eq=False)
+class TableTask:
+    """A table made ready: the columns, the parts, and the arrays of each."""
+
+    table: Table
+    preparation: Preparation
+    target: ClassTarget | NumberTarget
+    parts: Split
+    inputs: np.ndarray
+    truth: np.ndarray
+
+    def arrays(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and what the network should give for them."""
+        if isinstance(self.target, NumberTarget):
+            return self.inputs[rows], self.target.standard(self.truth[rows])
+        return self.inputs[rows], self.truth[rows]
+
+
+def prepare(table: Table, options: TableOptions) -> TableTask:
+    """Infer the columns, split the rows, and learn the preparation from the training rows."""
+    column = table.find(options.target)
+    name = table.names[column]
+    dropped = {table.find(c) for c in options.drop}
+    categorical = {table.names[table.find(c)] for c in options.categorical}
+    if column in dropped:
+        raise BadInput(f"the target {name!r} cannot be dropped.")
+    refuse_missing(table, column)
+    classes = find_classes(table, column, options.kind)
+    if classes is not None:
+        target: ClassTarget | NumberTarget = ClassTarget(name, classes)
+        truth = target.encode(table, column)
+        parts = split_rows(len(table), seed=options.seed, labels=truth)
+    else:
+        truth = NumberTarget(name, 0.0, 1.0).encode(table, column)
+        parts = split_rows(len(table), seed=options.seed)
+        target = NumberTarget.fit(name, truth[parts.train])
+    features = [j for j in range(len(table.names)) if j != column and j not in dropped]
+    preparation = Preparation.fit(
+        table,
+        features,
+        parts.train,
+        categorical=categorical,
+        max_categories=options.max_categories,
+    )
+    return TableTask(table, preparation, target, parts, preparation.encode(table), truth)
+
+
+def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = None) -> TableRun:
+    """Train a network on a prepared table and test it on the rows held out."""
+    sizes = [task.preparation.width, *options.hidden, task.target.width]
+    network = MLP.init(sizes, key=random.key(options.seed))
+    batch, epochs, patience = plan(len(task.parts.train), options)
+    loss, metric = loss_and_metric(task.target)
+    trainer = Trainer(network, loss, Adam(lr=options.lr), engine=options.engine)
+    fit = trainer.fit(
+        task.arrays(task.parts.train),
+        epochs,
+        batch=batch,
+        validation=task.arrays(task.parts.validation),
+        patience=patience,
+        metric=metric,
+        seed=options.seed,
+        watch=watch,
+    )
+    return _test(task, options, fit)
+
+
+def plan(rows: int, options: TableOptions) -> tuple[int, int, int]:
+    """Batch size, epochs and patience for so many training rows, where they were left open.
+
+    >>> plan(14000, TableOptions("y")), plan(100, TableOptions("y"))
+    ((128, 100, 15), (16, 666, 99))
+    """
+    batch = options.batch or min(128, max(16, 2 ** int(np.log2(max(rows, 1) / 64 + 1))))
+    steps = max(1, rows // batch)
+    epochs = options.epochs or min(1000, max(100, STEPS // steps))
+    return batch, epochs, options.patience or max(15, 3 * epochs // 20)
+
+
+def loss_and_metric(target: ClassTarget | NumberTarget) -> tuple[Callable[..., Any], Metric]:
+    """The loss of a network for a target, and the figure that people read."""
+    if isinstance(target, ClassTarget):
+        return _class_loss, Metric("accuracy", _accuracy)
+    return _number_loss, Metric(
+        "RMSE", lambda model, x, y: _number_loss(model, x, y) ** 0.5 * target.scale
+    )
+
+
+def _class_loss(model: MLP, x: Any, labels: Any) -> Any:
+    return cross_entropy(model(x), labels)
+
+
+def _number_loss(model: MLP, x: Any, y: Any) -> Any:
+    return squared_error(model(x), y)
+
+
+def _accuracy(model: MLP, x: np.ndarray, labels: np.ndarray) -> float:
+    return float((model(x).argmax(axis=1) == labels).mean())
+
+
+def _test(task: TableTask, options: TableOptions, fit: Fit) -> TableRun:
+    parts = task.parts
+    sizes = (len(parts.train), len(parts.validation), len(parts.test))
+    metric = "accuracy" if isinstance(task.target, ClassTarget) else "RMSE"
+    draft = TrainingReport(
+        options.seed, options.engine, len(fit.history), fit.best, *sizes, metric, 0.0
+    )
+    predictor = TablePredictor(
+        fit.model, task.preparation, task.target, task.table.names, task.table.header, draft
+    )
+    held = task.table.rows(parts.test)
+    scores = predictor.evaluate(held)
+    report = replace(draft, test_score=scores[metric])
+    predictor = replace(predictor, report=report)
+    return TableRun(predictor, fit, scores, _baseline(task))
+
+
+def _baseline(task: TableTask) -> float:
+    """The score of always answering the mean, or the commonest class, of the training rows."""
+    train, test = task.truth[task.parts.train], task.truth[task.parts.test]
+    if isinstance(task.target, NumberTarget):
+        return float(((test - train.mean()) ** 2).mean() ** 0.5)
+    return float((test == np.bincount(train).argmax()).mean())
