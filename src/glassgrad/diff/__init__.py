@@ -1,0 +1,1 @@
+"""Graph to graph: the derivatives of a graph, as nodes of the same graph."""

@@ -1,0 +1,221 @@
+"""The reference engine: each node by NumPy, in order, nothing fused.
+
+The interpreter is a generator of (path, node, value); whoever wants to watch a computation loops
+over it. Bits depend on the BLAS that NumPy was built with, and on its number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engines.numpy_algebra import NUMPY
+from glassgrad.graph.errors import GraphError, IndexRangeError, UnboundError
+from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
+from glassgrad.graph.node import Const, Input, Item, NDArray, Node
+from glassgrad.graph.op import Op
+from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.contract import Contract
+from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.loop import Scan
+from glassgrad.ops.random import RandomBits, philox
+from glassgrad.ops.reduce import Reduce
+from glassgrad.ops.sort import Sort
+from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
+
+Path = tuple[str | int, ...]
+Step = tuple[Path, Node, Any]
+
+
+def interpret(
+    order: Sequence[Node], values: dict[Node, Any], path: Path = ()
+) -> Iterator[Step]:
+    """Compute each node of `order` in turn and yield (path, node, value).
+
+    `values` holds what is known: give the inputs there, find every result there. A loop yields its
+    body's nodes too, with the step's number in the path.
+    """
+    for node in order:
+        if node in values:
+            continue
+        if isinstance(node.op, Scan):
+            yield from _scan(node, values, path)
+        else:
+            values[node] = compute(node, [values[x] for x in node.inputs])
+        yield path, node, values[node]
+
+
+def compute(node: Node, operands: Sequence[Any]) -> Any:
+    """The value of one node, given those of its inputs."""
+    op = node.op
+    run = _RUN.get(type(op))
+    if run is None:
+        raise GraphError(f"the reference engine has no rule for {op!r}")
+    with np.errstate(all="ignore"):
+        value = run(op, node, *operands)
+    return value if isinstance(value, tuple) else np.asarray(value, dtype=node.dtype)
+
+
+def _elementwise(op: Elementwise, node: Node, *xs: Any) -> Any:
+    return getattr(NUMPY, op.name)(*xs)
+
+
+def _slice(op: Slice, node: Node, x: NDArray) -> Any:
+    return x[_index(op)]
+
+
+def _index(op: Slice) -> tuple[slice, ...]:
+    """The slice as NumPy writes it; a stop before the first element is None."""
+    found: list[slice] = []
+    for start, step, length in zip(op.starts, op.steps, op.lengths):
+        stop = start + step * length
+        found.append(slice(start, None if stop < 0 else stop, step) if length else slice(0, 0))
+    return tuple(found)
+
+
+def _place(op: Place, node: Node, v: NDArray) -> Any:
+    result = np.zeros(op.shape, v.dtype)
+    result[_index(op.slice_of(node.inputs[0]))] = v
+    return result
+
+
+def _update(op: Update, node: Node, x: NDArray, v: NDArray) -> Any:
+    result = x.copy()
+    result[_index(Slice(op.starts, op.steps, v.shape))] = v
+    return result
+
+
+def _reduce(op: Reduce, node: Node, x: NDArray) -> Any:
+    if op.kind == "logsumexp":
+        return _logsumexp(x, op.axes)
+    run = getattr(np, op.kind)
+    kwargs = {"dtype": x.dtype} if op.kind in ("sum", "prod") else {}
+    return run(x, axis=op.axes, **kwargs)
+
+
+def _logsumexp(x: NDArray, axes: tuple[int, ...]) -> Any:
+    """max + log Σ exp(x − max): exp only ever sees a non-positive number."""
+    top = x.max(axis=axes, keepdims=True, initial=-np.inf)
+    shift = np.where(np.isfinite(top), top, 0)
+    total = np.exp(x - shift).sum(axis=axes, dtype=x.dtype)
+    return np.log(total) + shift.reshape(total.shape)
+
+
+def _contract(op: Contract, node: Node, x: NDArray, y: NDArray) -> Any:
+    """By matmul, after bringing the axes into the order batch, rows, summed / summed, columns."""
+    shared = set(op.lhs) & set(op.rhs)
+    batch = [i for i in op.out if i in shared]
+    summed = [i for i in op.lhs if i in shared and i not in op.out]
+    rows = [i for i in op.lhs if i not in shared]
+    columns = [i for i in op.rhs if i not in shared]
+    size = {**dict(zip(op.lhs, x.shape)), **dict(zip(op.rhs, y.shape))}
+    b, m, k, n = (
+        int(np.prod([size[i] for i in group], dtype=np.int64))
+        for group in (batch, rows, summed, columns)
+    )
+    left = x.transpose([op.lhs.index(i) for i in (*batch, *rows, *summed)]).reshape(b, m, k)
+    right = y.transpose([op.rhs.index(i) for i in (*batch, *summed, *columns)]).reshape(b, k, n)
+    product = (left[0] @ right[0])[None] if b == 1 else left @ right
+    labels = (*batch, *rows, *columns)
+    return product.reshape([size[i] for i in labels]).transpose([labels.index(i) for i in op.out])
+
+
+def _take(op: Take, node: Node, x: NDArray, *indices: NDArray) -> Any:
+    _check_indices(node, x.shape[op.axis :], indices)
+    return x[(slice(None),) * op.axis + indices]
+
+
+def _scatter_add(op: ScatterAdd, node: Node, base: NDArray, v: NDArray, *indices: NDArray) -> Any:
+    _check_indices(node, base.shape[op.axis :], indices)
+    result = base.copy()
+    np.add.at(result, (slice(None),) * op.axis + indices, v)
+    return result
+
+
+def _check_indices(node: Node, extents: Sequence[int], indices: Sequence[NDArray]) -> None:
+    for n, index in zip(extents, indices):
+        if index.size and (index.max() >= n or index.min() < -n):
+            worst = index.max() if index.max() >= n else index.min()
+            sites = node.trace.sites(node)
+            where = f"\n  at {sites[0]}" if sites else ""
+            raise IndexRangeError(
+                f"{node.name}: index {worst} is out of range for an axis of length {n}{where}"
+            )
+
+
+def _sort(op: Sort, node: Node, x: NDArray) -> tuple[NDArray, NDArray]:
+    places = np.argsort(x, axis=op.axis, kind="stable")
+    return np.take_along_axis(x, places, op.axis), places
+
+
+def _random_bits(op: RandomBits, node: Node, key: NDArray) -> Any:
+    n = int(np.prod(op.shape, dtype=np.int64))
+    return philox(key, n, op.stream).reshape(op.shape)
+
+
+def _scan(node: Node, values: dict[Node, Any], path: Path) -> Iterator[Step]:
+    op = node.op
+    assert isinstance(op, Scan) and node.outputs is not None
+    operands = [values[x] for x in node.inputs]
+    c, r = op.carries, op.rows
+    carry = operands[:c]
+    stacked = [np.empty(shape, dtype) for shape, dtype in node.outputs[c:]]
+    for step in range(op.length):
+        rows = [x[step] for x in operands[c : c + r]]
+        inner = dict(zip(op.body.params, (*carry, *rows, *operands[c + r :])))
+        yield from interpret(op.body.order, inner, (*path, repr(op), step))
+        results = [inner[y] for y in op.body.outputs]
+        carry = results[:c]
+        for whole, part in zip(stacked, results[c:]):
+            whole[step] = part
+    values[node] = (*carry, *stacked)
+
+
+_RUN: dict[type[Op], Callable[..., Any]] = {
+    Elementwise: _elementwise,
+    Const: lambda op, node: op.value,
+    Item: lambda op, node, xs: xs[op.index],
+    Cast: lambda op, node, x: x.astype(op.dtype),
+    Broadcast: lambda op, node, x: np.broadcast_to(x, op.shape),
+    Reshape: lambda op, node, x: x.reshape(op.shape),
+    Transpose: lambda op, node, x: x.transpose(op.perm),
+    Slice: _slice,
+    Place: _place,
+    Update: _update,
+    Concatenate: lambda op, node, *xs: np.concatenate(xs, axis=op.axis),
+    Reduce: _reduce,
+    Contract: _contract,
+    Take: _take,
+    ScatterAdd: _scatter_add,
+    Sort: _sort,
+    RandomBits: _random_bits,
+}
+
+
+def evaluate(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[NDArray]:
+    """The values of the outputs, given values for the inputs under them.
+
+    Each result is freed after its last use. An input without a value is an `UnboundError`.
+    """
+    order = topological_order(outputs)
+    known = dict(values)
+    last: dict[Node, Node] = {}
+    for node in order:
+        for x in node.inputs:
+            last[x] = node
+        if isinstance(node.op, Input) and node not in known:
+            raise UnboundError(
+                f"variable {node.op.label!r} has no value: give one, as in "
+                f"gg.evaluate([e], {{{node.op.label}: 2.0}})"
+            )
+    dying: dict[Node, list[Node]] = {}
+    wanted = set(outputs)
+    for x, user in last.items():
+        if x not in wanted and x not in values:
+            dying.setdefault(user, []).append(x)
+    for _, node, _value in interpret(order, known):
+        for x in dying.get(node, ()):
+            known.pop(x, None)
+    return [known[y] for y in outputs]

@@ -1,0 +1,1 @@
+"""What a computation is: nodes, ops, families of ops, functions, dtypes, provenance, errors."""

@@ -1,0 +1,57 @@
+"""The dtypes a node may have, and how they promote (NumPy's NEP 50)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glassgrad.graph.errors import DTypeError
+
+DType = np.dtype[Any]
+
+BOOL = np.dtype(np.bool_)
+INT64 = np.dtype(np.int64)
+UINT32 = np.dtype(np.uint32)
+FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
+
+_INTEGER_NAMES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+SUPPORTED: tuple[DType, ...] = (BOOL, *(np.dtype(n) for n in _INTEGER_NAMES), FLOAT32, FLOAT64)
+
+
+def as_dtype(dtype: Any, what: str = "an array") -> DType:
+    """The canonical native-endian dtype; a `DTypeError` names what is not supported.
+
+    >>> as_dtype("f4")
+    dtype('float32')
+    """
+    found = np.dtype(dtype).newbyteorder("=")
+    if found in SUPPORTED:
+        return found
+    if found.kind == "c":
+        advice = "complex numbers are not supported yet: pass the real and imaginary parts apart"
+    elif found.kind == "f":
+        advice = "convert it with .astype(np.float32) or .astype(np.float64)"
+    else:
+        advice = "only booleans, integers, float32 and float64 can be computed with"
+    raise DTypeError(f"{what} has dtype {found}: {advice}")
+
+
+def is_float(dtype: DType) -> bool:
+    """Whether values of this dtype carry a derivative."""
+    return dtype.kind == "f"
+
+
+def promote(*operands: Any) -> DType:
+    """The dtype that NumPy gives to these dtypes and Python scalars together (NEP 50).
+
+    >>> promote(FLOAT32, 2.0), promote(FLOAT32, FLOAT64)
+    (dtype('float32'), dtype('float64'))
+    """
+    return as_dtype(np.result_type(*operands), "the result")
+
+
+def to_float(dtype: DType) -> DType:
+    """The float dtype in which a real function of this dtype is computed: integers go to float64."""
+    return dtype if is_float(dtype) else FLOAT64

@@ -1,0 +1,39 @@
+"""The exceptions of glassgrad: each is a subclass of the one that NumPy would raise.
+
+A message says what was wrong, names the op, the shapes and the line of the user's code, and says
+what to do.
+"""
+
+from __future__ import annotations
+
+
+class GlassgradError(Exception):
+    """The family of all errors that glassgrad raises on purpose."""
+
+
+class ShapeError(GlassgradError, ValueError):
+    """Shapes that do not fit an op."""
+
+
+class DTypeError(GlassgradError, TypeError):
+    """A dtype that an op does not take."""
+
+
+class IndexRangeError(GlassgradError, IndexError):
+    """An index outside its axis."""
+
+
+class NoRuleError(GlassgradError, TypeError):
+    """A NumPy function or a use of an array that has no rule yet."""
+
+
+class UnboundError(GlassgradError, ValueError):
+    """A value was asked of an expression whose variables have none."""
+
+
+class GraphError(GlassgradError, ValueError):
+    """A graph that breaks a law of graphs, or a file that does not hold one."""
+
+
+class CalculusError(GlassgradError, TypeError):
+    """A derivative was asked that is not defined, such as the gradient of a vector."""

@@ -1,0 +1,86 @@
+"""Where a node came from: the line of the user's code, or the node and rule that it was made by.
+
+Kept beside the graph, never inside a node, so that two lines that say the same thing share one
+node and are both remembered. A site is (code, instruction offset): it is decoded to a line only when
+somebody asks.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from glassgrad.graph.node import Node
+
+_PACKAGES = tuple(
+    str(Path(f).resolve().parent) + "/" for f in (str(Path(__file__).parent), np.__file__)
+)
+
+
+class Site(NamedTuple):
+    """A place in a program: a code object and an instruction offset in it."""
+
+    code: CodeType
+    offset: int
+
+    @property
+    def line(self) -> int:
+        """The line number, from 1."""
+        for start, end, line in self.code.co_lines():
+            if start <= self.offset < end and line is not None:
+                return line
+        return self.code.co_firstlineno
+
+    @property
+    def text(self) -> str:
+        """The source line, stripped, or an empty text where the source is not to be had."""
+        return linecache.getline(self.code.co_filename, self.line).strip()
+
+    def __str__(self) -> str:
+        where = f"{Path(self.code.co_filename).name}:{self.line} in {self.code.co_name}"
+        return f"{where}: {self.text}" if self.text else where
+
+
+class Origin(NamedTuple):
+    """How a node came to be.
+
+    `how` is "written" (by the line at `site`), "backward", "forward" or "rewrite" (made from
+    `source`, by the law or rule named in `rule`).
+    """
+
+    how: str
+    site: Site | None = None
+    source: Node | None = None
+    rule: str = ""
+
+
+_internal: dict[CodeType, bool] = {}
+
+
+def _is_internal(code: CodeType) -> bool:
+    known = _internal.get(code)
+    if known is None:
+        known = _internal[code] = code.co_filename.startswith(_PACKAGES)
+    return known
+
+
+def caller() -> Site | None:
+    """The nearest frame outside glassgrad and NumPy: the user's line."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        if not _is_internal(frame.f_code):
+            return Site(frame.f_code, frame.f_lasti)
+        frame = frame.f_back
+    return None
+
+
+def at_caller() -> str:
+    """The user's line as the tail of an error message, empty where there is none."""
+    site = caller()
+    return "" if site is None else f"\n  at {site}"

@@ -1,0 +1,144 @@
+"""Reductions over axes: sum, max, min, prod, any, all, logsumexp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from glassgrad.graph.algebra import NODES as k
+from glassgrad.graph.dtype import BOOL, INT64, DType
+from glassgrad.graph.errors import DTypeError, ShapeError
+from glassgrad.graph.family import broadcast_to, cast, full_like, reshape
+from glassgrad.graph.node import Node, make
+from glassgrad.graph.op import Aval, Op
+from glassgrad.graph.provenance import at_caller
+
+LINEAR = "sum"
+CHOOSING = ("max", "min")
+
+
+class Reduce(Op):
+    """One number for each slice along `axes`; the axes are dropped.
+
+    `kind` is sum, prod, max, min, any, all or logsumexp. Ties of max and min share the cotangent.
+    """
+
+    name = "reduce"
+    verb = "sum copies the gradient to each element; max and min route it to the winners"
+    kind: str
+    axes: tuple[int, ...]
+
+    def infer(self, *inputs: Node) -> Aval:
+        """The shape without the axes."""
+        x = inputs[0]
+        shape = tuple(n for i, n in enumerate(x.shape) if i not in self.axes)
+        if self.kind in CHOOSING and x.size == 0 and 0 in (x.shape[a] for a in self.axes):
+            raise ShapeError(f"{self.kind} of an empty axis of shape {x.shape}{at_caller()}")
+        if self.kind == "logsumexp" and x.dtype.kind != "f":
+            raise DTypeError(f"logsumexp takes floats, not {x.dtype}")
+        return shape, BOOL if self.kind in ("any", "all") else x.dtype
+
+    def __repr__(self) -> str:
+        return f"{self.kind}(axes={self.axes})"
+
+    def spread(self, g: Node, x: Node) -> Node:
+        """A reduced array repeated along the reduced axes, in the shape of the operand."""
+        kept = tuple(1 if i in self.axes else n for i, n in enumerate(x.shape))
+        return broadcast_to(reshape(g, kept), x.shape)
+
+    def share(self, node: Node) -> Node:
+        """The derivative of the result by each element."""
+        x = node.inputs[0]
+        if self.kind == "logsumexp":  # softmax
+            return k.exp(x - k.where(k.isfinite(y := self.spread(node, x)), y, 0))
+        winners = cast(k.equal(x, self.spread(node, x)), x.dtype)
+        return winners / self.spread(make(Reduce("sum", self.axes), winners), x)
+
+    def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
+        """The cotangent, copied (sum), shared among winners (max, min), or by share."""
+        x = node.inputs[0]
+        wide = self.spread(g, x)
+        if self.kind == LINEAR:
+            return (wide,)
+        if self.kind in CHOOSING:
+            share = self.share(node)
+            return (k.where(k.equal(share, 0), 0, wide * share),)
+        if self.kind == "logsumexp":
+            return (wide * self.share(node),)
+        if self.kind == "prod":
+            return (wide * _product_of_others(x, self.axes),)
+        return (None,)
+
+    def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        """The sum of the tangents, weighted by the shares."""
+        t = tangents[0]
+        if t is None or node.dtype == BOOL:
+            return None
+        if self.kind == LINEAR:
+            return make(self, t)
+        if self.kind in CHOOSING:
+            share = self.share(node)
+            return sum_(k.where(k.equal(share, 0), 0, t * share), self.axes)
+        share = _product_of_others(node.inputs[0], self.axes) if self.kind == "prod" else None
+        return sum_(t * (self.share(node) if share is None else share), self.axes)
+
+
+def _product_of_others(x: Node, axes: tuple[int, ...]) -> Node:
+    """For each element the product of the others along the axes, right where some are zero."""
+    reduce = Reduce("prod", axes)
+    zero = k.equal(x, 0)
+    zeros = reduce.spread(sum_(cast(zero, x.dtype), axes), x)
+    nonzero = k.where(zero, 1, x)
+    product = reduce.spread(make(reduce, nonzero), x)
+    alone = k.where(k.equal(zeros, 0), product / nonzero, 0)
+    return k.where(k.logical_and(zero, k.equal(zeros, 1)), product, alone)
+
+
+def normal_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
+    """Axes counted from 0, sorted; a `ShapeError` names one that is out of range or repeated."""
+    given = range(ndim) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
+    found: list[int] = []
+    for a in given:
+        if not -ndim <= a < ndim or int(a) % ndim in found:
+            raise ShapeError(
+                f"{what}: axis {a} is out of range or repeated for an array of {ndim} axes"
+                f"{at_caller()}"
+            )
+        found.append(int(a) % ndim)
+    return tuple(sorted(found))
+
+
+def reduce(x: Node, kind: str, axes: tuple[int, ...], keepdims: bool = False) -> Node:
+    """The reduction of that kind; with `keepdims` the axes stay, of length 1."""
+    result = make(Reduce(kind, axes), x) if axes or kind in ("logsumexp",) else x
+    if not keepdims:
+        return result
+    return reshape(result, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+
+
+def sum_(x: Node, axes: tuple[int, ...], keepdims: bool = False, dtype: DType | None = None) -> Node:
+    """The sum over axes; booleans and small integers are summed in int64, as NumPy does."""
+    if dtype is None and x.dtype.kind in "bi":
+        dtype = INT64
+    elif dtype is None and x.dtype.kind == "u":
+        dtype = np.dtype(np.uint64)
+    return reduce(cast(x, dtype or x.dtype), "sum", axes, keepdims)
+
+
+def mean(x: Node, axes: tuple[int, ...], keepdims: bool = False) -> Node:
+    """The mean over axes: the sum, divided by the number of elements."""
+    count = float(np.prod([x.shape[a] for a in axes], dtype=np.int64))
+    if x.dtype.kind != "f":
+        x = cast(x, np.dtype(np.float64))
+    return reduce(x, "sum", axes, keepdims) / count
+
+
+def ones_like(x: Node) -> Node:
+    """A node of the same shape and dtype, filled with 1."""
+    return full_like(x, 1)
+
+
+def zeros_like(x: Node) -> Node:
+    """A node of the same shape and dtype, filled with 0."""
+    return full_like(x, 0)
