@@ -222,10 +222,10 @@ class Function:
         return self._integer("sub", self.const(x.type, 0), x)
 
     def fma(self, a: Value | Number, b: Value | Number, c: Value | Number) -> Value:
-        """``a*b + c``: one rounding where the target has FMA hardware, two where it has not."""
+        """``a*b + c``, rounded once where the target has FMA hardware, twice where it has not."""
         type_ = max((x for x in (a, b, c) if isinstance(x, Value)), key=lambda x: x.type.lanes).type
         x, y, z = (self.coerce(v, type_) for v in (a, b, c))
-        if not self.target.fma:
+        if not (self.target.fma and type_.is_float):
             return x * y + z
         return self.intrinsic("llvm.fma", type_, x, y, z)
 
@@ -352,6 +352,10 @@ class Function:
             self._lines.append(f"  call void {pointer.text}({text})")
             return Value(self, "void", VOID)
         return self._emit(result, f"call {result} {pointer.text}({text})")
+
+    def symbol(self, name: str) -> Value:
+        """The address of a global of this module, or of one that the linker is told of."""
+        return Value(self, f"@{self.module.outside(name)}", PTR)
 
     def intrinsic(
         self, name: str, result: Type, *args: Value, overloads: Sequence[Type] | None = None
@@ -494,6 +498,7 @@ class Module:
         self.functions: dict[str, Function] = {}
         self._declared: dict[str, str] = {}
         self._data: list[str] = []
+        self._known: set[str] = set()
 
     def function(
         self, name: str, result: Type, parameters: Sequence[Type], linkage: str = ""
@@ -507,7 +512,7 @@ class Module:
 
     def declare(self, name: str, result: Type, parameters: Sequence[Type]) -> str:
         """Declares an outside function once; gives its name back."""
-        if name not in self._declared:
+        if name not in self._declared and name not in self.functions:
             types = ", ".join(t.text for t in parameters)
             self._declared[name] = f"declare {result} @{name}({types})"
         return name
@@ -520,6 +525,20 @@ class Module:
             f'@{name} = private unnamed_addr constant [{len(content)} x i8] c"{escaped}", '
             f"align {align}"
         )
+        self._known.add(name)
+        return name
+
+    def outside(self, name: str) -> str:
+        """Declares data that the linker is given the address of."""
+        if name not in self._known:
+            self._known.add(name)
+            self._data.append(f"@{name} = external global i8")
+        return name
+
+    def table(self, name: str, count: int) -> str:
+        """An exported, writable array of `count` null pointers."""
+        self._data.append(f"@{name} = global [{count} x ptr] zeroinitializer, align 8")
+        self._known.add(name)
         return name
 
     def variable(self, name: str, type_: Type, linkage: str = "") -> str:
@@ -527,6 +546,7 @@ class Module:
         zero = "null" if type_.kind == "p" else "zeroinitializer"
         prefix = f"{linkage} " if linkage else ""
         self._data.append(f"@{name} = {prefix}global {type_} {zero}, align {type_.itemsize}")
+        self._known.add(name)
         return name
 
     def text(self) -> str:
