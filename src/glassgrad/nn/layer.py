@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class MLP(Module):
         if len(sizes) < 2:
             raise ShapeError(f"an MLP needs at least two sizes, inputs and outputs: got {sizes}")
         keys = random.split(key, len(sizes) - 1)
-        pairs = zip(sizes, sizes[1:])
+        pairs = pairwise(sizes)
         layers = (Linear.init(m, n, key=k, dtype=dtype) for (m, n), k in zip(pairs, keys))
         return MLP(tuple(layers), activation)
 
@@ -133,7 +134,7 @@ class MLP(Module):
         activation(self.activation)
         if not self.layers:
             raise ShapeError("an MLP has at least one layer")
-        for i, (a, b) in enumerate(zip(self.layers, self.layers[1:])):
+        for i, (a, b) in enumerate(pairwise(self.layers)):
             if a.weight.shape[0] != b.weight.shape[1]:
                 raise ShapeError(
                     f"layer {i} has {a.weight.shape[0]} outputs but layer {i + 1} takes "

@@ -91,10 +91,11 @@ def _replace(folder: Path, config: bytes, weights: bytes) -> None:
 def _settle(folder: Path) -> None:
     """Finish a save that was cut off after its commit, before its weights are overwritten."""
     path = folder / NEXT_WEIGHTS
-    if path.exists() and not path.is_symlink() and (folder / CONFIG).is_file():
-        if digest(path.read_bytes()).encode() in (folder / CONFIG).read_bytes():
-            path.replace(folder / WEIGHTS)
-            _sync_folder(folder)
+    if not path.is_file() or path.is_symlink() or not (folder / CONFIG).is_file():
+        return
+    if digest(path.read_bytes()).encode() in (folder / CONFIG).read_bytes():
+        path.replace(folder / WEIGHTS)
+        _sync_folder(folder)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -157,10 +158,11 @@ def _read(path: Path, limit: int | None = None) -> bytes:
     except OSError as error:
         what = "a symbolic link" if error.errno == errno.ELOOP else error.strerror
         raise BadInput(f"{path}: cannot be read ({what}); a plain file is needed.") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise BadInput(f"{path}: this is not a plain file.")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInput(f"{path}: this is not a plain file.")
         if limit is not None and status.st_size > limit:
             raise BadInput(f"{path}: {status.st_size} bytes are too many for a {path.name}.")
         return file.read()

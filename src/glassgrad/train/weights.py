@@ -36,7 +36,7 @@ def pack(tensors: dict[str, np.ndarray]) -> bytes:
     """The bytes of a safetensors file with these arrays."""
     from safetensors.numpy import save  # imported late: only saving needs it
 
-    return save({name: np.ascontiguousarray(a) for name, a in tensors.items()})
+    return save({name: np.asarray(a, order="C") for name, a in tensors.items()})
 
 
 def unpack(data: bytes, shown: str) -> dict[str, np.ndarray]:
