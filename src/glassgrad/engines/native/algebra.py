@@ -4,8 +4,8 @@ A `Lanes` is an SSA value with its dtype; `LLVMAlgebra` computes on them. Every 
 remembered for as long as its block lasts, so that a value that is asked for twice (the exp that
 tanh and its derivative share) is computed once.
 
-Signed zeros: `maximum` and `minimum` treat +0 and -0 as equal and return their second operand then
-(NumPy leaves this open too); everything else follows IEEE and C.
+Signed zeros: to `maximum` and `minimum` +0 and -0 are equal, and either may come out (as in NumPy);
+everything else follows IEEE and C.
 """
 
 from __future__ import annotations
@@ -315,10 +315,13 @@ class LLVMAlgebra(Algebra):
 
     def _extreme(self, word: str, x: Operand, y: Operand) -> Lanes:
         a, b = self._lifted(x, y)
-        chosen = self.where(self._ordered(word, a, b), a, b)  # b where either is NaN
-        if a.dtype.kind != "f" or a.value.number == a.value.number != None:  # noqa: E711
+        if isinstance(a.value.number, int | float):
+            a, b = b, a
+        chosen = self.where(self._ordered(word, b, a), b, a)  # a where either is NaN
+        known = b.value.number
+        if a.dtype.kind != "f" or (isinstance(known, int | float) and known == known):
             return chosen
-        return self.where(self.isnan(a), a, chosen)
+        return self.where(self.isnan(b), b, chosen)
 
     # -- functions ------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from glassgrad.engines.native.math_double import ordered_sum
 from glassgrad.graph.dtype import FLOAT32, FLOAT64, DType
 
 if TYPE_CHECKING:
@@ -32,12 +31,12 @@ class _Table:
 
 TABLES: dict[DType, _Table] = {
     FLOAT32: _Table(
-        -104.0, 89.0, 0.693145751953125, 1.4286068203094172e-06,
+        -104.0, 89.0, 0.693145751953125, 1.428606765330187e-06,
         (0.4999999701976776, 0.1666654348373413, 0.04166753962635994, 0.008366541005671024,
          0.0013861116021871567),
     ),
     FLOAT64: _Table(
-        -746.0, 710.0, 0.6931471803691238, 1.9082149292705877e-10,
+        -746.0, 710.0, 0.6931471805598903, 5.497923018708371e-14,
         (0.5, 0.16666666666666677, 0.04166666666666662, 0.008333333333321457,
          0.0013888888888916044, 0.0001984126988650939, 2.480158725270527e-05,
          2.755724385907666e-06, 2.7557340400114586e-07, 2.5109150751440516e-08,
@@ -56,24 +55,39 @@ class Reduced:
     rest: Lanes
 
 
-def reduce(k: LLVMAlgebra, x: Lanes) -> Reduced:
-    """The reduced argument of `x`, clamped to where the result is neither 0 nor infinite."""
+def reduce(
+    k: LLVMAlgebra,
+    x: Lanes,
+    low: Lanes | float = 0.0,
+    polynomial: tuple[float, ...] = (),
+    bounds: tuple[float, float] | None = None,
+) -> Reduced:
+    """The reduced argument of x + low, clamped to where the result is neither 0 nor infinite."""
     table, magic = TABLES[x.dtype], k.format(x).magic
-    x = k.where(k.less(x, table.low), table.low, x)
-    x = k.where(k.less(table.high, x), table.high, x)
+    least, most = bounds or (table.low, table.high)
+    x = k.where(k.less(x, least), least, x)
+    x = k.where(k.less(most, x), most, x)
     shifted = k.fma(x, LOG2_E, magic)
     n = shifted - magic
     exact = k.fma(n, -table.ln2_high, x)
     r = k.fma(n, -table.ln2_low, exact)
     lost = k.fma(n, -table.ln2_low, exact - r)
-    rest = k.fma(r * r, k.horner(r, table.polynomial), lost)
+    if not isinstance(low, float):
+        pair = ordered_sum(k, r, lost + low)
+        r, lost = pair.high, pair.low
+    rest = k.fma(r * r, k.horner(r, polynomial or table.polynomial), lost)
     return Reduced(n, k.bits(shifted), r, rest)
 
 
 def exp(k: LLVMAlgebra, x: Lanes) -> Lanes:
     """e to the x."""
-    e = k.shared("exp parts", x, lambda: reduce(k, x))
-    return scale(k, 1 + (e.r + e.rest), e)
+    return scaled(k, reduce(k, x))
+
+
+def scaled(k: LLVMAlgebra, e: Reduced) -> Lanes:
+    """2**n (1 + r + rest)."""
+    y = ordered_sum(k, 1.0, e.r)
+    return scale(k, y.high + (y.low + e.rest), e)
 
 
 def scale(k: LLVMAlgebra, y: Lanes, e: Reduced) -> Lanes:
@@ -115,12 +129,11 @@ def power_of_two(k: LLVMAlgebra, e: Reduced, less: int = 0) -> Lanes:
 
 def expm1(k: LLVMAlgebra, x: Lanes) -> Lanes:
     """e to the x, less 1: (2**n - 1) + 2**n (r + rest), the large parts added exactly."""
-    bound = 100.0 if x.dtype == np.float32 else 710.0
-    low = k.where(k.less(x, -bound / 2), -bound / 2, x)  # the result is -1 from here on
-    e = reduce(k, low)
+    low = TABLES[x.dtype].low / 2  # the result is -1 from here on
+    e = reduce(k, k.where(k.less(x, low), low, x))
     half = power_of_two(k, e, less=1)  # half of 2**n, which may overflow
     rest = half - 0.5
     high = k.fma(half, e.r, rest)
     lost = k.fma(half, e.r, rest - high)
     y = 2 * (high + k.fma(half, e.rest, lost))
-    return k.where(k.equal(e.n, 0), e.r + e.rest, y)
+    return k.copysign(k.where(k.equal(e.n, 0), e.r + e.rest, y), x)  # -0 gives -0

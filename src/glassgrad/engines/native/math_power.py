@@ -1,0 +1,118 @@
+"""x to the y as exp(y log |x|), computed with the bits that y takes away to spare.
+
+In float32 the inside is float64. In float64 the logarithm is a pair of floats with an error of
+about 2**-65: with s = f/(2 + f) it is s (2 + 2/3 s**2 + s**4 P(s**2)), its leading terms in pairs.
+Special cases are those of C's pow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glassgrad.engines.native.math_double import (
+    Pair,
+    exact_product,
+    exact_sum,
+    ordered_sum,
+    product,
+    total,
+)
+from glassgrad.engines.native.math_exp import TABLES, reduce, scaled
+from glassgrad.engines.native.math_log import split
+from glassgrad.graph.dtype import FLOAT32, FLOAT64
+
+if TYPE_CHECKING:
+    from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+
+TAIL = (
+    0.3999999999999998, 0.2857142857144383, 0.22222222217793502, 0.1818181884348535,
+    0.15384558463634163, 0.13336263179564534, 0.11675806401087374, 0.1198155031104388,
+)  # fmt: skip
+"""(2 atanh(s) - 2 s - 2/3 s**3) / s**5 in s**2, relative error of the logarithm 2**-73."""
+
+SHORT_LOG = (
+    0.6666666667582066, 0.3999999561647211, 0.28572109618212177, 0.2217617285173052,
+    0.19584342904647434,
+)  # fmt: skip
+"""(2 atanh(s) - 2 s) / s**3 in s**2 to 2**-44.9: enough for float32."""
+
+SHORT_EXP = (
+    0.49999999999520467, 0.16666666787158177, 0.04166666705272322, 0.008333281131354606,
+    0.0013888797029698963, 0.00019909328970331834, 2.488718382770348e-05,
+)  # fmt: skip
+"""(e**r - 1 - r) / r**2 to 2**-39.6: enough for float32."""
+
+TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
+LN2 = 0.6931471805599453
+
+
+def power(k: LLVMAlgebra, x: Lanes, y: Lanes) -> Lanes:
+    """x to the y."""
+    size = k.abs(x)
+    whole = k.equal(k.floor(y), y)
+    odd = k.logical_and(whole, k.not_equal(2 * k.floor(0.5 * y), y))
+    value = (_binary32 if x.dtype == FLOAT32 else _binary64)(k, size, y)
+    value = k.where(_extreme(k, size, y), _limit(k, size, y), value)
+    value = k.where(odd, k.copysign(value, x), value)
+    broken = k.logical_and(k.logical_and(k.less(x, 0), k.isfinite(x)), k.logical_not(whole))
+    value = k.where(k.logical_or(broken, k.logical_or(k.isnan(x), k.isnan(y))), float("nan"), value)
+    return k.where(k.logical_or(k.equal(x, 1), k.equal(y, 0)), 1.0, value)
+
+
+def _extreme(k: LLVMAlgebra, size: Lanes, y: Lanes) -> Lanes:
+    """Whether |x| is 0 or infinite, or y infinite."""
+    infinite = k.logical_or(k.not_equal(k.abs(y), k.abs(y)), k.equal(k.abs(y), float("inf")))
+    edge = k.logical_or(k.equal(size, 0), k.equal(size, float("inf")))
+    return k.logical_or(edge, infinite)
+
+
+def _limit(k: LLVMAlgebra, size: Lanes, y: Lanes) -> Lanes:
+    """|x| to the y in those cases."""
+    grows = k.equal(k.less(1, size), k.less(0, y))
+    inside = k.where(grows, float("inf"), k.lift(0.0, size))
+    return k.where(k.equal(size, 1), 1.0, inside)
+
+
+def _binary32(k: LLVMAlgebra, size: Lanes, y: Lanes) -> Lanes:
+    """A positive finite x to a finite y, in float64."""
+    wide, exponent = k.convert("fpext", size, FLOAT64), k.convert("fpext", y, FLOAT64)
+    parts = split(k, wide)
+    s = parts.f / (2 + parts.f)
+    z = s * s
+    tail = k.fma(z * s, k.horner(z, SHORT_LOG), 2 * s)
+    found = k.fma(parts.e, LN2, tail) * exponent
+    e = reduce(k, found, polynomial=SHORT_EXP, bounds=(-110.0, 95.0))
+    return k.convert("fptrunc", k.floats(k.bits(1 + (e.r + e.rest)) + (e.shifted << 52)), FLOAT32)
+
+
+def _binary64(k: LLVMAlgebra, size: Lanes, y: Lanes) -> Lanes:
+    """A positive finite x to a finite y."""
+    bound = 2.0**65  # y log x is infinite or 0 beyond, unless x is 1
+    y = k.where(k.less(bound, y), bound, k.where(k.less(y, -bound), -bound, y))
+    found = product(k, logarithm(k, size), Pair(y, k.lift(0.0, y)))
+    low = k.where(k.less(k.abs(found.high), 1000.0), found.low, 0.0)
+    return scaled(k, reduce(k, found.high, low=low))
+
+
+def logarithm(k: LLVMAlgebra, x: Lanes) -> Pair:
+    """log x of a positive finite float64, as a pair."""
+    parts = split(k, x)
+    s = _quotient(k, parts.f)
+    z = product(k, s, s)
+    cubic = product(k, z, Pair(*(k.lift(c, x) for c in TWO_THIRDS)))
+    tail = k.fma(z.high * z.high, k.horner(z.high, TAIL), cubic.low)
+    inner = exact_sum(k, cubic.high, tail)
+    lead = ordered_sum(k, 2.0, inner.high)
+    factor = ordered_sum(k, lead.high, lead.low + inner.low)
+    table = TABLES[FLOAT64]
+    exponent = ordered_sum(k, parts.e * table.ln2_high, parts.e * table.ln2_low)
+    return total(k, exponent, product(k, s, factor))
+
+
+def _quotient(k: LLVMAlgebra, f: Lanes) -> Pair:
+    """f / (2 + f), as a pair."""
+    below = ordered_sum(k, 2.0, f)
+    high = f / below.high
+    p = exact_product(k, high, below.high)
+    rest = ((f - p.high) - p.low) - high * below.low
+    return ordered_sum(k, high, rest / below.high)

@@ -1,0 +1,45 @@
+"""tanh and sigmoid by one exp of a non-positive number, which their derivatives share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glassgrad.engines.native.math_double import exact_product
+from glassgrad.graph.dtype import FLOAT32, FLOAT64, DType
+
+if TYPE_CHECKING:
+    from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+
+BORDER = 0.55
+
+NEAR: dict[DType, tuple[float, ...]] = {
+    FLOAT32: (-0.33333316445350647, 0.13332554697990417, -0.05384942516684532,
+              0.021060986444354057, -0.006260368507355452),
+    FLOAT64: (-0.333333333333333, 0.13333333333326586, -0.053968253963742586,
+              0.021869488385386895, -0.008863232594320297, 0.003592091962834029,
+              -0.0014555424324586316, 0.0005884428593588831, -0.00023337758176843553,
+              8.331092758659853e-05, -1.9491381080053693e-05),
+}  # fmt: skip
+"""(tanh(x) - x) / x**3 in x**2, for |x| < BORDER; relative errors 2**-29.7 and 2**-60.6."""
+
+
+def tanh(k: LLVMAlgebra, x: Lanes) -> Lanes:
+    """The hyperbolic tangent: an odd polynomial near 0, 1 - 2e/(1 + e) with e = exp(-2|x|) else."""
+    size = k.abs(x)
+    e = k.exp(-2 * size)
+    far = 1 - 2 * e / (1 + e)
+    square = x * x
+    near = k.fma(size * square, k.horner(square, NEAR[x.dtype]), size)
+    return k.copysign(k.where(k.less(size, BORDER), near, far), x)
+
+
+def sigmoid(k: LLVMAlgebra, x: Lanes) -> Lanes:
+    """1/(1 + e) for x >= 0, e/(1 + e) below, with e = exp(-|x|); the division is corrected."""
+    e = k.exp(-k.abs(x))
+    sum_ = 1 + e
+    lost = e - (sum_ - 1)
+    inverse = 1 / sum_
+    above = k.where(k.less(x, 0), e, 1.0)
+    y = above * inverse
+    p = exact_product(k, y, sum_)
+    return k.fma((above - p.high) - k.fma(y, lost, p.low), inverse, y)
