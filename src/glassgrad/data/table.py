@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from glassgrad.data.bad_input import BadInput, near
 
@@ -54,17 +56,11 @@ class Table:
             f"A column may also be given by its position, 1 to {len(self.names)}, or as 'last'."
         )
 
-    def select(self, columns: Sequence[int]) -> Table:
-        """The table with these columns only, in this order."""
-        return Table(
-            self.path,
-            tuple(self.names[j] for j in columns),
-            tuple(self.columns[j] for j in columns),
-            self.lines,
-            self.header,
-            self.separator,
-        )
+    def rows(self, chosen: Sequence[int] | np.ndarray) -> Table:
+        """The table with these rows only, in this order."""
+        columns = tuple(tuple(column[i] for i in chosen) for column in self.columns)
+        return replace(self, columns=columns, lines=tuple(self.lines[i] for i in chosen))
 
     def renamed(self, names: Sequence[str]) -> Table:
         """The table with other column names."""
-        return Table(self.path, tuple(names), self.columns, self.lines, self.header, self.separator)
+        return replace(self, names=tuple(names))
