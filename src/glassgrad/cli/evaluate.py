@@ -20,13 +20,13 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Print one line a score."""
     from glassgrad.cli.predict import load_predictor
-    from glassgrad.train.progress import figure
+    from glassgrad.train.progress import score
 
     given = parser().parse_all(words)
     predictor = load_predictor(given.folder)
     table = predictor.read(given.data)
     scores = predictor.evaluate(table)
-    print(f"rows      {len(table):,}")
+    print(f"{len(table):,} rows")
     for name, value in scores.items():
-        print(f"{name:<9} {figure(value)}")
+        print(score(name, value))
     return 0

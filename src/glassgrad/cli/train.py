@@ -201,15 +201,15 @@ ENDINGS = {
 
 def describe_scores(scores: dict[str, float]) -> str:
     """Scores in one line: RMSE 50,123  MAE 33,456  R2 0.81."""
-    from glassgrad.train.progress import figure
+    from glassgrad.train.progress import score
 
-    return "  ".join(f"{name} {figure(value)}" for name, value in scores.items())
+    return "  ".join(score(name, value) for name, value in scores.items())
 
 
 def describe_baseline(result: TableRun) -> str:
     """What a guess without any input would score."""
-    from glassgrad.train.progress import figure
+    from glassgrad.train.progress import score
 
     metric = result.predictor.report.metric
     guess = "the commonest class" if metric == "accuracy" else "the mean"
-    return f"always answering {guess} would give {metric} {figure(result.baseline)}"
+    return f"always answering {guess} would give {score(metric, result.baseline)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glassgrad.data.bad_input import BadInput
+from glassgrad.data.bad_input import BadInput, listing
 from glassgrad.data.csv_file import positional_names, read_csv
 from glassgrad.data.preparation import Preparation
 from glassgrad.data.table import Table
@@ -56,6 +56,12 @@ class TablePredictor:
         """
         table = read_csv(path, header=self.header)
         if self.header:
+            if not set(table.names) & set(self.preparation.names):
+                raise BadInput(
+                    f"{table.path}:1: none of the names in the first row is a column of the "
+                    f"model ({listing(self.preparation.names, 6)}). The file needs the header of "
+                    "the training file."
+                )
             return table
         width = len(self.columns)
         if len(table.names) == width:

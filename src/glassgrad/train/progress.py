@@ -22,13 +22,22 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def score(name: str, value: float) -> str:
+    """A score with its name; shares are written in per cent.
+
+    >>> score("accuracy", 0.98333), score("RMSE", 50123.4)
+    ('accuracy 98.33%', 'RMSE 50,123')
+    """
+    return f"{name} {value:.2%}" if name == "accuracy" else f"{name} {figure(value)}"
+
+
 def describe_epoch(record: Epoch, metric: str) -> str:
     """The figures of an epoch in words."""
     parts = [f"loss {figure(record.loss)}"]
     if not math.isnan(record.validation):
         parts.append(f"validation {figure(record.validation)}")
     if not math.isnan(record.metric):
-        parts.append(f"{metric} {figure(record.metric)}")
+        parts.append(score(metric, record.metric))
     return "  ".join(parts)
 
 
