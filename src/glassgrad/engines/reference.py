@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engines.numpy_algebra import NUMPY
+from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.errors import GraphError, IndexRangeError, UnboundError
-from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
+from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Input, Item, NDArray, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
@@ -177,6 +177,7 @@ _RUN: dict[type[Op], Callable[..., Any]] = {
     Elementwise: _elementwise,
     Const: lambda op, node: op.value,
     Item: lambda op, node, xs: xs[op.index],
+    Alias: lambda op, node, x: x,
     Cast: lambda op, node, x: x.astype(op.dtype),
     Broadcast: lambda op, node, x: np.broadcast_to(x, op.shape),
     Reshape: lambda op, node, x: x.reshape(op.shape),
@@ -194,27 +195,30 @@ _RUN: dict[type[Op], Callable[..., Any]] = {
 }
 
 
+def bound_order(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[Node]:
+    """What is still to be computed for the outputs; an input without a value is an `UnboundError`."""
+    order = topological_order(outputs, values)
+    for node in order:
+        if isinstance(node.op, Input):
+            raise UnboundError(
+                f"variable {node.op.label!r} has no value: give one, as in "
+                f"gg.evaluate([e], {{{node.op.label}: 2.0}})"
+            )
+    return order
+
+
 def evaluate(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[NDArray]:
     """The values of the outputs, given values for the inputs under them.
 
     Each result is freed after its last use. An input without a value is an `UnboundError`.
     """
-    order = topological_order(outputs)
+    order = bound_order(outputs, values)
     known = dict(values)
-    last: dict[Node, Node] = {}
-    for node in order:
-        for x in node.inputs:
-            last[x] = node
-        if isinstance(node.op, Input) and node not in known:
-            raise UnboundError(
-                f"variable {node.op.label!r} has no value: give one, as in "
-                f"gg.evaluate([e], {{{node.op.label}: 2.0}})"
-            )
+    wanted = {*outputs, *values}
+    last = {x: node for node in order for x in node.inputs if x not in wanted}
     dying: dict[Node, list[Node]] = {}
-    wanted = set(outputs)
     for x, user in last.items():
-        if x not in wanted and x not in values:
-            dying.setdefault(user, []).append(x)
+        dying.setdefault(user, []).append(x)
     for _, node, _value in interpret(order, known):
         for x in dying.get(node, ()):
             known.pop(x, None)

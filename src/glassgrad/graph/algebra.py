@@ -43,7 +43,10 @@ class NodeAlgebra:
     """The algebra whose values are graph nodes: each function builds the node of that op."""
 
     def __getattr__(self, name: str) -> Callable[..., Node]:
-        return REGISTRY[name].apply
+        op = REGISTRY.get(name)
+        if op is None:
+            raise AttributeError(f"there is no op named {name!r}")
+        return op.apply
 
 
 NODES = NodeAlgebra()

@@ -255,6 +255,30 @@ class Broadcast(View):
         return (reshape(make(total, g) if total.axes else g, x.shape),)
 
 
+class Alias(View):
+    """The operand under a fresh identity: a variable of an inner differentiation, bound to a node.
+
+    No two aliases are one node, so that the derivative by one leaves the other uses of the operand
+    alone. Rewriting removes it.
+    """
+
+    name = "alias"
+    verb = "passes the gradient on"
+    serial: int
+
+    def infer(self, *inputs: Node) -> Aval:
+        """That of the operand."""
+        return inputs[0].shape, inputs[0].dtype
+
+    def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
+        """The cotangent as it is."""
+        return (g,)
+
+    def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        """The tangent as it is."""
+        return tangents[0]
+
+
 class Reshape(View):
     """The same elements in row-major order under another shape."""
 
@@ -275,6 +299,14 @@ class Reshape(View):
     def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
         """The cotangent in the operand's shape."""
         return (reshape(g, node.inputs[0].shape),)
+
+
+_alias_serial = iter(range(1 << 62))
+
+
+def alias(x: Node) -> Node:
+    """A node of the same value that is equal to no other."""
+    return make(Alias(next(_alias_serial)), x)
 
 
 def reshape(x: Node, shape: Shape) -> Node:

@@ -204,7 +204,7 @@ def _new(trace: Trace, op: Op, inputs: tuple[Node, ...]) -> Node:
     node = Node()
     node.op, node.inputs, node.trace = op, inputs, trace
     result = op.infer(*inputs)
-    if result and isinstance(result[0], tuple) and not isinstance(result[1], np.dtype):
+    if len(result) != 2 or not isinstance(result[1], np.dtype):
         node.outputs = result  # pyright: ignore[reportAttributeAccessIssue]
         node.shape, node.dtype = (), np.dtype(np.void)
         real = True

@@ -18,8 +18,9 @@ import numpy as np
 if TYPE_CHECKING:
     from glassgrad.graph.node import Node
 
-_PACKAGES = tuple(
-    str(Path(f).resolve().parent) + "/" for f in (str(Path(__file__).parent), np.__file__)
+_INTERNAL = (
+    *(str(Path(f).resolve().parent) + "/" for f in (str(Path(__file__).parent), np.__file__)),
+    "<frozen ",
 )
 
 
@@ -63,10 +64,11 @@ class Origin(NamedTuple):
 _internal: dict[CodeType, bool] = {}
 
 
-def _is_internal(code: CodeType) -> bool:
+def is_internal(code: CodeType) -> bool:
+    """Whether code is glassgrad's or NumPy's own, not the user's."""
     known = _internal.get(code)
     if known is None:
-        known = _internal[code] = code.co_filename.startswith(_PACKAGES)
+        known = _internal[code] = code.co_filename.startswith(_INTERNAL)
     return known
 
 
@@ -74,7 +76,7 @@ def caller() -> Site | None:
     """The nearest frame outside glassgrad and NumPy: the user's line."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        if not _is_internal(frame.f_code):
+        if not is_internal(frame.f_code):
             return Site(frame.f_code, frame.f_lasti)
         frame = frame.f_back
     return None

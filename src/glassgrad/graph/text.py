@@ -15,7 +15,7 @@ Piece = tuple[str, int]  # a text, and how tightly its outermost operator binds
 ATOM = 100
 LINE = 12  # an expression of up to so many ops is one line
 
-_SILENT = {"broadcast", "cast"}
+_SILENT = {"broadcast", "cast", "alias"}
 
 
 def _number(value: Any) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from glassgrad.graph.node import Node, make
 
 
-def topological_order(outputs: Iterable[Node]) -> list[Node]:
-    """Every node under the outputs, inputs before consumers, in an order that is always the same."""
+def topological_order(outputs: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
+    """Every node under the outputs, inputs before consumers, in an order that is always the same.
+
+    Nodes in `known` are left out, and so is what lies under them alone.
+    """
     order: list[Node] = []
     done: set[Node] = set()
     for output in outputs:
         stack = [(output, False)]
         while stack:
             node, ready = stack.pop()
-            if node in done:
+            if node in done or node in known:
                 continue
             if ready or not node.inputs:
                 done.add(node)

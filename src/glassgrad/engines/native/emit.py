@@ -297,6 +297,14 @@ class Function:
             PTR, f"getelementptr {stored}, ptr {pointer.text}, {where.type} {where.text}"
         )
 
+    def addresses(self, pointer: Value, element: Type, indices: Value) -> Value:
+        """A vector of addresses, one for each lane of `indices`."""
+        stored = I8 if element.bits == 1 else element.element
+        return self._emit(
+            PTR.vector(indices.type.lanes),
+            f"getelementptr {stored}, ptr {pointer.text}, {indices.type} {indices.text}",
+        )
+
     def load(
         self, type_: Type, pointer: Value, align: int = 0, mask: Value | None = None
     ) -> Value:

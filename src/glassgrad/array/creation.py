@@ -1,0 +1,142 @@
+"""Arrays created inside a trace: NumPy's creation functions give handles while one is active.
+
+The protocols do not see np.array([t1, t2]) or an np.zeros(n) that a loop fills, so these functions are
+replaced, in the `numpy` module, while any trace is active. In a context without one (another thread)
+they are NumPy's own. A name that was imported before, as in `from numpy import zeros`, is out of reach:
+an attempt to write a traced value into such an array is an error that says so.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from glassgrad.array.handle import Array, as_node
+from glassgrad.array.protocol import FUNCTIONS, HANDLERS
+from glassgrad.graph.dtype import as_dtype
+from glassgrad.graph.family import broadcast_to, cast
+from glassgrad.graph.node import ACTIVE, Trace, constant
+from glassgrad.graph.provenance import is_internal
+
+Creator = Callable[..., Any]
+
+
+def _seen_trace() -> Trace | None:
+    """The active trace, for a call from code that is neither glassgrad's own nor NumPy's."""
+    trace = ACTIVE.get()
+    if trace is None or is_internal(sys._getframe(2).f_code):  # pyright: ignore[reportPrivateUsage]
+        return None
+    return trace
+
+
+def _has_handle(x: Any) -> bool:
+    return isinstance(x, Array) or (isinstance(x, list | tuple) and any(_has_handle(v) for v in x))
+
+
+def stack_nested(x: Any, dtype: Any, trace: Trace) -> Array:
+    """A handle for nested lists that may hold handles."""
+    if not _has_handle(x):
+        return Array(constant(trace, np.asarray(x, dtype)))
+    if isinstance(x, Array):
+        return Array(x.node if dtype is None else cast(x.node, np.dtype(dtype)))
+    return FUNCTIONS[np.stack]([stack_nested(v, dtype, trace) for v in x])
+
+
+def _array(original: Creator, copies: bool) -> Creator:
+    @wraps(original)
+    def create(object: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        trace = _seen_trace()
+        if trace is None or _foreign(object):
+            return original(object, dtype, **kwargs)
+        if isinstance(object, Array):
+            copied = copies and kwargs.get("copy", True)
+            same = dtype is None or np.dtype(dtype) == object.dtype
+            return object if same and not copied else stack_nested(object, dtype, trace)
+        if isinstance(object, np.ndarray) and not copies:
+            return original(object, dtype, **kwargs)
+        return _grown(stack_nested(object, dtype, trace), kwargs.get("ndmin", 0))
+
+    return create
+
+
+def _grown(handle: Array, ndmin: int) -> Array:
+    extra = max(0, ndmin - handle.ndim)
+    return handle[(None,) * extra] if extra else handle
+
+
+def _foreign(x: Any) -> bool:
+    """Objects whose arrays glassgrad does not compute with: text, records, complex numbers."""
+    if isinstance(x, Array):
+        return False
+    if isinstance(x, np.ndarray | np.generic):
+        return x.dtype.kind not in "biuf" or x.dtype.itemsize > 8
+    if isinstance(x, list | tuple):
+        return any(_foreign(v) for v in x)
+    return not isinstance(x, int | float)
+
+
+def _filled(original: Creator, value: float | None) -> Creator:
+    @wraps(original)
+    def create(shape: Any, *args: Any, **kwargs: Any) -> Any:
+        trace = _seen_trace()
+        if trace is None or kwargs.get("like") is not None:
+            return original(shape, *args, **kwargs)
+        fill = args[0] if value is None and args else kwargs.pop("fill_value", value)
+        rest = args[1:] if value is None else args
+        dtype = rest[0] if rest else kwargs.get("dtype")
+        if dtype is not None and np.dtype(dtype).kind not in "biuf":
+            return original(shape, *args, **kwargs)
+        node = as_node(fill if value is None else float(fill), trace)
+        node = node if dtype is None else cast(node, as_dtype(dtype))
+        sizes = (shape,) if isinstance(shape, int | np.integer | Array) else shape
+        return Array(broadcast_to(node, tuple(int(n) for n in sizes)))
+
+    return create
+
+
+_ORIGINAL: dict[str, Creator] = {
+    name: getattr(np, name)
+    for name in ("array", "asarray", "asanyarray", "zeros", "ones", "empty", "full")
+}
+_REPLACED: dict[str, Creator] = {
+    "array": _array(_ORIGINAL["array"], copies=True),
+    "asarray": _array(_ORIGINAL["asarray"], copies=False),
+    "asanyarray": _array(_ORIGINAL["asanyarray"], copies=False),
+    "zeros": _filled(_ORIGINAL["zeros"], 0.0),
+    "ones": _filled(_ORIGINAL["ones"], 1.0),
+    "empty": _filled(_ORIGINAL["empty"], 0.0),
+    "full": _filled(_ORIGINAL["full"], None),
+}
+_lock = threading.Lock()
+_active = 0
+
+
+def _replace(by: int) -> None:
+    """Count the active traces of all threads; the first puts the functions in, the last takes out."""
+    global _active
+    with _lock:
+        before, _active = _active, _active + by
+        if (before == 0) != (_active == 0):
+            for name, function in (_REPLACED if _active else _ORIGINAL).items():
+                setattr(np, name, function)
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[None]:
+    """Make `trace` the one that this context writes."""
+    token = ACTIVE.set(trace)
+    _replace(+1)
+    try:
+        yield
+    finally:
+        ACTIVE.reset(token)
+        _replace(-1)
+
+
+HANDLERS["nested"] = stack_nested

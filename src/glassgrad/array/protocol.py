@@ -1,0 +1,29 @@
+"""The tables behind NumPy's protocols: filled by the modules that know the rules, read by the handle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+"""ufunc -> a function of nodes and Python scalars that builds the node of a call."""
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""NumPy function -> its implementation on handles."""
+
+METHODS: dict[str, Callable[..., Any]] = {}
+"""Method name -> a function whose first argument is the handle."""
+
+HANDLERS: dict[str, Callable[..., Any]] = {}
+"""What the handle asks of modules above it: "ufunc", "function", "nested"."""
+
+
+def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function as the implementation of NumPy functions."""
+
+    def enter(implementation: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FUNCTIONS[function] = implementation
+        return implementation
+
+    return enter

@@ -1,0 +1,177 @@
+"""NumPy's ufuncs on handles: the elementwise ops of the same names, and matmul."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glassgrad.array.handle import Array, as_node
+from glassgrad.array.protocol import HANDLERS, UFUNCS
+from glassgrad.graph.errors import DTypeError, NoRuleError
+from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
+from glassgrad.graph.node import Node, Trace, constant
+from glassgrad.graph.op import REGISTRY
+from glassgrad.graph.provenance import at_caller
+from glassgrad.ops.arithmetic import divide, power, square
+from glassgrad.ops.compare import less, less_equal
+from glassgrad.ops.contract import matmul
+from glassgrad.ops.gather import scatter_add
+from glassgrad.ops.reduce import normal_axes, reduce, sum_
+from glassgrad.ops.select import bounded_above, bounded_below
+
+Value = Node | float
+
+
+def _power(x: Value, y: Value) -> Node:
+    """x**2 is a square and x**1 is x itself; all else is a power."""
+    exponent = literal(y)
+    if isinstance(x, Node) and x.dtype.kind == "f" and (not isinstance(y, Node) or y.shape == ()):
+        if exponent == 2:
+            return square.apply(x)
+        if exponent == 1:
+            return x
+    return power.apply(x, y)
+
+
+UFUNCS.update(
+    {
+        getattr(np, name): op.apply
+        for name, op in list(REGISTRY.items())
+        if isinstance(op, Elementwise) and isinstance(getattr(np, name, None), np.ufunc)
+    }
+)
+UFUNCS.update(
+    {
+        np.maximum: bounded_below,
+        np.minimum: bounded_above,
+        np.matmul: matmul,
+        np.power: _power,
+        np.float_power: _power,
+        np.greater: lambda x, y: less.apply(y, x),
+        np.greater_equal: lambda x, y: less_equal.apply(y, x),
+        np.positive: lambda x: x,
+        np.reciprocal: lambda x: divide.apply(1, x),
+        np.bitwise_and: REGISTRY["logical_and"].apply,
+        np.bitwise_or: REGISTRY["logical_or"].apply,
+        np.invert: REGISTRY["logical_not"].apply,
+    }
+)
+_BOOLEAN = {np.bitwise_and, np.bitwise_or, np.invert}
+_REDUCTIONS = {
+    np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min",
+    np.logical_and: "all", np.logical_or: "any",
+}  # fmt: skip
+
+
+def operands(inputs: Sequence[Any]) -> list[Value]:
+    """Handles and arrays as nodes; Python scalars stay weak."""
+    trace = next(x.node.trace for x in inputs if isinstance(x, Array))
+    return [x if type(x) in (int, float, bool) else _node(x, trace) for x in inputs]
+
+
+def _node(x: Any, trace: Trace) -> Node:
+    if isinstance(x, Array):
+        return x.node
+    if isinstance(x, np.generic | np.ndarray):
+        return constant(trace, x)
+    return as_node(x, trace)
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """What `Array.__array_ufunc__` answers."""
+    run = _METHODS.get(method)
+    if run is None or ufunc not in UFUNCS:
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        raise NoRuleError(
+            f"np.{name} has no rule yet: write it by ufuncs that have one ({_known()}), or apply it to "
+            f"plain arrays outside the traced function{at_caller()}"
+        )
+    return run(ufunc, inputs, kwargs)
+
+
+def _known() -> str:
+    return ", ".join(sorted(u.__name__ for u in UFUNCS))
+
+
+def _call(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    out, chosen, dtype = (kwargs.pop(k, None) for k in ("out", "where", "dtype"))
+    kwargs.pop("casting", None)
+    if kwargs or (chosen is not None and chosen is not True):
+        raise NoRuleError(
+            f"np.{ufunc.__name__}: the arguments {', '.join(kwargs) or 'where'} have no rule yet: "
+            f"use np.where{at_caller()}"
+        )
+    target = out[0] if isinstance(out, tuple) else out
+    if target is not None and not isinstance(target, Array):
+        raise NoRuleError(
+            f"np.{ufunc.__name__}: a traced result cannot be written into a plain ndarray, which was "
+            f"made outside the traced function: make it inside, by np.zeros{at_caller()}"
+        )
+    values = operands([*inputs, *([target] if target is not None else [])])[: len(inputs)]
+    if ufunc in _BOOLEAN:
+        _check_boolean(ufunc, values)
+    result = Array(_checked(UFUNCS[ufunc](*values), dtype))
+    if target is None:
+        return result
+    target.write(result)
+    return target
+
+
+def _check_boolean(ufunc: Any, values: Sequence[Value]) -> None:
+    for x in values:
+        if not isinstance(x, bool) and (not isinstance(x, Node) or x.dtype != np.bool_):
+            raise DTypeError(f"np.{ufunc.__name__} has a rule for booleans only{at_caller()}")
+
+
+def _checked(node: Node, dtype: Any) -> Node:
+    return node if dtype is None else cast(node, np.dtype(dtype))
+
+
+def _reduce(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    kind = _REDUCTIONS.get(ufunc)
+    axis, keepdims = kwargs.pop("axis", 0), bool(kwargs.pop("keepdims", False))
+    extra = {k: v for k, v in kwargs.items() if v is not None and k not in ("initial", "where")}
+    if kind is None or extra:
+        raise NoRuleError(f"np.{ufunc.__name__}.reduce has no rule yet for {extra}{at_caller()}")
+    (x,) = operands(inputs)
+    assert isinstance(x, Node)
+    axes = normal_axes(axis, x.ndim, f"np.{ufunc.__name__}.reduce")
+    found = sum_(x, axes, keepdims) if kind == "sum" else reduce(x, kind, axes, keepdims)
+    return Array(found)
+
+
+def _add_at(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    target, index, values = inputs
+    if ufunc is not np.add or not isinstance(target, Array):
+        raise NoRuleError(
+            f"np.{ufunc.__name__}.at has a rule only for np.add.at on an array made inside the traced "
+            f"function, by np.zeros{at_caller()}"
+        )
+    parsed = target._parse(np.asarray(index) if isinstance(index, list) else index)
+    if not parsed.arrays or parsed.path:
+        target[index] = target[index] + values
+        return
+    base = target.node
+    indices = [as_node(a, base.trace) for a in parsed.arrays]
+    shape = np.broadcast_shapes(*(i.shape for i in indices))
+    indices = [broadcast_to(i, shape) for i in indices]
+    read = target[index]
+    target.write(Array(scatter_add(base, read._fit(values), indices, parsed.axis)))
+
+
+def _outer(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    x, y = operands(inputs)
+    trace = next(v.trace for v in (x, y) if isinstance(v, Node))
+    a, b = (v if isinstance(v, Node) else constant(trace, v) for v in (x, y))
+    return _call(ufunc, (Array(reshape(a, (*a.shape, *[1] * b.ndim))), Array(b)), kwargs)
+
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    "__call__": _call,
+    "reduce": _reduce,
+    "at": _add_at,
+    "outer": _outer,
+}
+HANDLERS["ufunc"] = call_ufunc

@@ -1,0 +1,83 @@
+"""The pipelines, as flat lists of named passes: read from top to bottom, they are the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from glassgrad.graph.check import check_graph
+from glassgrad.graph.node import Input, Node, new_input
+from glassgrad.graph.traverse import substitute, topological_order
+from glassgrad.rewrite import exact, real, stable
+from glassgrad.rewrite.collect import collect
+from glassgrad.rewrite.law import Firing, Law, apply_laws
+
+Pass = tuple[str, Callable[[Sequence[Node], list[Firing]], list[Node]]]
+
+LAWS: tuple[Law, ...] = (
+    *stable.BOOK.laws,
+    *exact.BOOK.laws,
+    *exact.ALIASES.laws,
+    *real.BOOK.laws,
+)
+"""Every law, for listings and tests."""
+
+
+def _with(*books: Sequence[Law]) -> Callable[[Sequence[Node], list[Firing]], list[Node]]:
+    laws = [law for book in books for law in book]
+    return lambda outputs, log: apply_laws(outputs, laws, log)
+
+
+STABILISE: list[Pass] = [("stable forms", _with(stable.BOOK.laws, exact.BOOK.laws))]
+"""Before differentiation: naive formulas become stable ones."""
+
+FINISH: list[Pass] = [("exact laws", _with(exact.ALIASES.laws, exact.BOOK.laws))]
+"""Before running: nothing that changes a bit."""
+
+TIDY: list[Pass] = [
+    ("exact and real laws", _with(exact.ALIASES.laws, exact.BOOK.laws, real.BOOK.laws)),
+    ("like terms", lambda outputs, log: collect(outputs)),
+    ("exact and real laws again", _with(exact.ALIASES.laws, exact.BOOK.laws, real.BOOK.laws)),
+]
+"""For reading: formulas as one would write them."""
+
+EXPAND: list[Pass] = [
+    *TIDY[:1],
+    ("multiplied out", lambda outputs, log: collect(outputs, expand=True)),
+]
+"""For comparing: equal polynomials become equal nodes."""
+
+LARGEST_TIDIED = 5000  # nodes; larger graphs are not for reading
+
+
+def run(
+    passes: Sequence[Pass], outputs: Sequence[Node], log: list[Firing] | None = None
+) -> list[Node]:
+    """The outputs after all passes; between passes the laws of graphs are checked."""
+    firings: list[Firing] = [] if log is None else log
+    found = list(outputs)
+    for name, change in passes:
+        before = [(y.shape, y.dtype) for y in found]
+        found = change(found, firings)
+        check_graph(found, before, name)
+    return found
+
+
+def stabilise(
+    outputs: Sequence[Node], keep: Sequence[Node] = (), log: list[Firing] | None = None
+) -> list[Node]:
+    """Stable forms of the outputs; nodes in `keep` stay, so that one can differentiate by them."""
+    inner = [x for x in keep if not isinstance(x.op, Input) and x.name != "alias"]
+    held: Mapping[Node, Node] = {x: new_input(x.trace, "held", x.shape, x.dtype) for x in inner}
+    found = run(STABILISE, substitute(outputs, held) if held else outputs, log)
+    return substitute(found, {v: x for x, v in held.items()}) if held else found
+
+
+def finish(outputs: Sequence[Node], log: list[Firing] | None = None) -> list[Node]:
+    """The outputs ready to run, with the same bits."""
+    return run(FINISH, outputs, log)
+
+
+def tidy(outputs: Sequence[Node], log: list[Firing] | None = None) -> list[Node]:
+    """The outputs for reading; a graph too large to be read is only cleared of idle nodes."""
+    large = len(topological_order(outputs)) > LARGEST_TIDIED
+    return run(FINISH if large else TIDY, outputs, log)

@@ -1,0 +1,1 @@
+"""Python function -> graph -> Python function: gradients, compilation, loops, expressions."""

@@ -1,0 +1,148 @@
+"""Nested containers of arrays (pytrees): dicts, lists, tuples, named tuples and dataclasses.
+
+Leaves are arrays and numbers; strings, None, functions and everything else are static: part of the
+structure. Dictionaries are taken in the order of their keys' insertion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glassgrad.array import Array
+
+Rebuild = Callable[[Any, list[Any]], Any]
+
+
+class Static(NamedTuple):
+    """A part of the structure that is no array: compared by value, by identity if unhashable."""
+
+    value: Any
+
+    def __hash__(self) -> int:
+        try:
+            return hash((type(self.value), self.value))
+        except TypeError:
+            return id(self.value)
+
+
+class Tree(NamedTuple):
+    """The structure of a nested container: a kind, what tells it from others, and its children."""
+
+    kind: str
+    label: Any
+    children: tuple[Any, ...] = ()
+
+
+LEAF = Tree("leaf", None)
+
+
+def is_leaf(x: Any) -> bool:
+    """Whether a value is an array or a number."""
+    return isinstance(x, Array | np.ndarray | np.generic | int | float | complex)
+
+
+def flatten(value: Any) -> tuple[list[Any], Tree]:
+    """The leaves in order, and the structure.
+
+    >>> flatten({"w": 1.0, "b": [2.0, None]})[0]
+    [1.0, 2.0]
+    """
+    leaves: list[Any] = []
+    return leaves, _structure(value, leaves)
+
+
+def _structure(value: Any, leaves: list[Any]) -> Tree:
+    if is_leaf(value):
+        leaves.append(value)
+        return LEAF
+    if isinstance(value, dict):
+        return Tree("dict", tuple(value), tuple(_structure(v, leaves) for v in value.values()))
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        label = type(value) if hasattr(value, "_fields") else None
+        return Tree(kind, label, tuple(_structure(v, leaves) for v in value))
+    if is_dataclass(value) and not isinstance(value, type):
+        names = tuple(f.name for f in fields(value) if f.init)
+        children = tuple(_structure(getattr(value, n), leaves) for n in names)
+        return Tree("dataclass", (type(value), names), children)
+    return Tree("static", Static(value))
+
+
+def unflatten(tree: Tree, leaves: Iterator[Any] | list[Any]) -> Any:
+    """The container of that structure with these leaves."""
+    it = iter(leaves)
+    if tree.kind == "leaf":
+        return next(it)
+    if tree.kind == "static":
+        return tree.label.value
+    return _BUILD[tree.kind](tree.label, [unflatten(child, it) for child in tree.children])
+
+
+def _sequence(label: Any, values: list[Any]) -> Any:
+    return tuple(values) if label is None else label(*values)
+
+
+def _dataclass(label: Any, values: list[Any]) -> Any:
+    cls, names = label
+    return cls(**dict(zip(names, values)))
+
+
+_BUILD: dict[str, Rebuild] = {
+    "dict": lambda label, values: dict(zip(label, values)),
+    "list": lambda label, values: values,
+    "tuple": _sequence,
+    "dataclass": _dataclass,
+}
+
+
+def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """The container with `f` applied to each leaf, together with the same leaf of other containers.
+
+    >>> tree_map(lambda a, b: a + b, {"w": 1.0}, {"w": 2.0})
+    {'w': 3.0}
+    """
+    leaves, structure = flatten(tree)
+    rest = []
+    for other in others:
+        found, shape = flatten(other)
+        if shape != structure:
+            raise ValueError(
+                f"tree_map: the containers differ in structure: {describe(structure)} and "
+                f"{describe(shape)}"
+            )
+        rest.append(found)
+    return unflatten(structure, [f(*parts) for parts in zip(leaves, *rest)])
+
+
+def describe(tree: Tree) -> str:
+    """The structure in short, * for a leaf."""
+    if tree.kind == "leaf":
+        return "*"
+    if tree.kind == "static":
+        return repr(tree.label.value)
+    inside = [describe(child) for child in tree.children]
+    if tree.kind == "dict":
+        inside = [f"{key!r}: {text}" for key, text in zip(tree.label, inside)]
+    if tree.kind == "dataclass":
+        cls, names = tree.label
+        return f"{cls.__name__}({', '.join(f'{n}={t}' for n, t in zip(names, inside))})"
+    left, right = {"dict": "{}", "list": "[]", "tuple": "()"}[tree.kind]
+    return left + ", ".join(inside) + right
+
+
+def paths(tree: Tree, prefix: str = "") -> list[str]:
+    """A name for each leaf, as one would write it: ['w'], [0], .weight."""
+    if tree.kind == "leaf":
+        return [prefix]
+    names: list[str] = []
+    for i, child in enumerate(tree.children):
+        if tree.kind == "dict":
+            part = f"[{tree.label[i]!r}]"
+        else:
+            part = f".{tree.label[1][i]}" if tree.kind == "dataclass" else f"[{i}]"
+        names += paths(child, prefix + part)
+    return names
