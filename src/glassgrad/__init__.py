@@ -18,6 +18,7 @@ from glassgrad.transform.expression import (
 )
 from glassgrad.transform.gradient import grad, hvp, jvp, linearize, value_and_grad, vjp
 from glassgrad.transform.jacobian import hessian, jacobian
+from glassgrad.transform.jit import jit
 from glassgrad.transform.loop import scan
 from glassgrad.transform.stop import stop_gradient
 
@@ -33,6 +34,7 @@ __all__ = [
     "hessian",
     "hvp",
     "jacobian",
+    "jit",
     "jvp",
     "linearize",
     "random",

@@ -34,7 +34,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     ndarray. `gg.variables` makes ones that have no value at all.
     """
 
-    __slots__ = ("_cell", "_key", "_path", "_shape", "__weakref__")
+    __slots__ = ("_cell", "_key", "_path", "_shape", "_weak", "__weakref__")
     __array_priority__ = 1000.0
 
     def __init__(
@@ -45,6 +45,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         path: tuple[Op, ...] = (),
         key: tuple[int, ...] = (),
         shape: Shape | None = None,
+        weak: bool = False,
     ) -> None:
         if cell is None:
             if node is None:
@@ -53,6 +54,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         self._cell = cell
         self._path = path
         self._key = key
+        self._weak = weak  # stands for a Python number: takes the dtype of what it meets
         self._shape = cell.base.shape if shape is None else shape
 
     # -- what it is -------------------------------------------------------------------------

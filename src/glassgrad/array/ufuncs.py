@@ -9,6 +9,7 @@ import numpy as np
 
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import HANDLERS, UFUNCS
+from glassgrad.graph.dtype import promote
 from glassgrad.graph.errors import DTypeError, NoRuleError
 from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
 from glassgrad.graph.node import Node, Trace, constant
@@ -66,9 +67,23 @@ _REDUCTIONS = {
 
 
 def operands(inputs: Sequence[Any]) -> list[Value]:
-    """Handles and arrays as nodes; Python scalars stay weak."""
+    """Handles and arrays as nodes; Python scalars stay weak, and handles that stand for one too."""
     trace = next(x.node.trace for x in inputs if isinstance(x, Array))
-    return [x if type(x) in (int, float, bool) else _node(x, trace) for x in inputs]
+    values = [x if type(x) in (int, float, bool) else _node(x, trace) for x in inputs]
+    weak = [isinstance(x, Array) and x._weak for x in inputs]
+    if any(weak) and not all_weak(inputs):
+        strong = [v.dtype for v, w in zip(values, weak) if isinstance(v, Node) and not w]
+        for i, w in enumerate(weak):
+            if w:
+                node = values[i]
+                assert isinstance(node, Node)
+                values[i] = cast(node, promote(*strong, node.dtype.type(0).item()))
+    return values
+
+
+def all_weak(inputs: Sequence[Any]) -> bool:
+    """Whether every operand is a Python number or stands for one."""
+    return all(type(x) in (int, float, bool) or (isinstance(x, Array) and x._weak) for x in inputs)
 
 
 def _node(x: Any, trace: Trace) -> Node:
@@ -112,7 +127,7 @@ def _call(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     values = operands([*inputs, *([target] if target is not None else [])])[: len(inputs)]
     if ufunc in _BOOLEAN:
         _check_boolean(ufunc, values)
-    result = Array(_checked(UFUNCS[ufunc](*values), dtype))
+    result = Array(_checked(UFUNCS[ufunc](*values), dtype), weak=dtype is None and all_weak(inputs))
     if target is None:
         return result
     target.write(result)

@@ -6,7 +6,8 @@ over it. Bits depend on the BLAS that NumPy was built with, and on its number of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,21 @@ def bound_order(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[Nod
     return order
 
 
+def _deaths(order: Sequence[Node], kept: Container[Node]) -> dict[Node, list[Node]]:
+    """For each node the values that nobody needs after it."""
+    last = {x: node for node in order for x in node.inputs if x not in kept}
+    dying: dict[Node, list[Node]] = {}
+    for x, user in last.items():
+        dying.setdefault(user, []).append(x)
+    return dying
+
+
+def _run(order: Sequence[Node], known: dict[Node, Any], dying: Mapping[Node, list[Node]]) -> None:
+    for _, node, _value in interpret(order, known):
+        for x in dying.get(node, ()):
+            known.pop(x, None)
+
+
 def evaluate(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[NDArray]:
     """The values of the outputs, given values for the inputs under them.
 
@@ -214,12 +230,27 @@ def evaluate(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[NDArra
     """
     order = bound_order(outputs, values)
     known = dict(values)
-    wanted = {*outputs, *values}
-    last = {x: node for node in order for x in node.inputs if x not in wanted}
-    dying: dict[Node, list[Node]] = {}
-    for x, user in last.items():
-        dying.setdefault(user, []).append(x)
-    for _, node, _value in interpret(order, known):
-        for x in dying.get(node, ()):
-            known.pop(x, None)
+    _run(order, known, _deaths(order, {*outputs, *values}))
     return [known[y] for y in outputs]
+
+
+class ReferenceProgram:
+    """A graph scheduled once and run by the interpreter."""
+
+    def __init__(self, outputs: Sequence[Node], inputs: Sequence[Node]) -> None:
+        self.outputs = tuple(outputs)
+        self.inputs = tuple(inputs)
+        self.order = bound_order(outputs, dict.fromkeys(inputs))
+        self._dying = _deaths(self.order, {*outputs, *inputs})
+
+    def __call__(self, arrays: Sequence[Any]) -> list[NDArray]:
+        """The outputs for these inputs, as arrays of the caller's own."""
+        known = dict(zip(self.inputs, arrays))
+        _run(self.order, known, self._dying)
+        return [np.array(known[y]) for y in self.outputs]
+
+    def report(self) -> str:
+        """How many nodes of which op are run."""
+        counts = Counter(repr(n.op) if n.name == "reduce" else n.name for n in self.order)
+        listed = ", ".join(f"{name} x{n}" for name, n in counts.most_common())
+        return f"reference engine: {len(self.order)} nodes, run one by one in NumPy: {listed}"

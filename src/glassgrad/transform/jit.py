@@ -1,0 +1,180 @@
+"""gg.jit: a function traced once for each signature, compiled whole, and called again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glassgrad.array import Array
+from glassgrad.array.creation import tracing
+from glassgrad.array.handle import as_node
+from glassgrad.engines.program import Engine, Program
+from glassgrad.engines.reference import ReferenceProgram
+from glassgrad.graph.dtype import as_dtype
+from glassgrad.graph.errors import CalculusError
+from glassgrad.graph.function import Function as Body
+from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
+from glassgrad.rewrite.pipeline import finish, stabilise
+from glassgrad.transform.trace import Function, argument_names, label_of
+from glassgrad.transform.tree import Tree, flatten, paths, unflatten
+
+
+def _native(outputs: Sequence[Node], inputs: Sequence[Node]) -> Program:
+    from glassgrad.engines.native.program import compile_graph
+
+    return compile_graph(outputs, inputs)
+
+
+ENGINES: dict[str, Engine] = {"reference": ReferenceProgram, "native": _native}
+
+Key = tuple[Any, ...]
+
+
+class Specialisation(NamedTuple):
+    """One compiled program: what it returns, and what must hold for it to be the right one."""
+
+    program: Program
+    result: Tree
+    guards: tuple[Any, ...]  # observed values; the program's last outputs are compared with them
+
+
+class Jit:
+    """A compiled function. New shapes, dtypes or guarded values trace and compile anew."""
+
+    def __init__(self, f: Function, engine: str, check: bool) -> None:
+        if engine not in ENGINES:
+            raise CalculusError(f"gg.jit: engine is one of {', '.join(ENGINES)}, not {engine!r}")
+        update_wrapper(self, f, updated=())
+        self.f = f
+        self.engine = engine
+        self.check = check
+        self.programs: dict[Key, list[Specialisation]] = {}
+
+    def __repr__(self) -> str:
+        count = sum(len(group) for group in self.programs.values())
+        return f"<{label_of(self.f)} compiled for the {self.engine} engine, {count} programs>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, tree = flatten((args, kwargs))
+        if ACTIVE.get() is not None or any(isinstance(v, Array) for v in leaves):
+            return self.f(*args, **kwargs)  # part of a larger trace
+        key = (tree, *map(_signature, leaves))
+        arrays = [_as_array(v) for v in leaves if not isinstance(v, bool)]
+        group = self.programs.setdefault(key, [])
+        for known in group:
+            values = known.program(arrays)
+            if _holds(known, values):
+                return _result(known, values)
+        made = self._compile(leaves, tree)
+        group.append(made)
+        return _result(made, made.program(arrays))
+
+    def _compile(self, leaves: Sequence[Any], tree: Tree) -> Specialisation:
+        inputs, outputs, result, trace = self._trace(leaves, tree)
+        if self.check:
+            self._check_again(leaves, tree, inputs, outputs)
+        guards = [g for g in trace.guards if g.node.bound]
+        final = finish([*outputs, *(g.node for g in guards)])
+        program = ENGINES[self.engine](final, inputs)
+        return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
+
+    def _trace(self, leaves: Sequence[Any], tree: Tree) -> tuple[list[Node], list[Node], Tree, Trace]:
+        trace = Trace()
+        names = _leaf_names(self.f, tree)
+        inputs: list[Node] = []
+        handles: list[Any] = []
+        for leaf, name in zip(leaves, names):
+            if isinstance(leaf, bool):
+                handles.append(leaf)
+                continue
+            array = _as_array(leaf)
+            dtype = as_dtype(array.dtype, f"argument {name!r}")
+            node = new_input(trace, name, array.shape, dtype)
+            trace.values[node] = array
+            inputs.append(node)
+            handles.append(Array(node, weak=type(leaf) in (int, float)))
+        args, kwargs = unflatten(tree, handles)
+        with tracing(trace):
+            returned = self.f(*args, **kwargs)
+        found, result = flatten(returned)
+        outputs = stabilise([as_node(v, trace) for v in found])
+        return inputs, outputs, result, trace.root()
+
+    def _check_again(
+        self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node]
+    ) -> None:
+        """Trace once more: a program that drew numbers or read a changing global differs."""
+        again, others, _, _ = self._trace(leaves, tree)
+        if Body(inputs, outputs) != Body(again, others):
+            raise CalculusError(
+                f"gg.jit(check=True): two traces of {label_of(self.f)} differ, so something that "
+                "changes would be frozen into the program: draw random numbers by gg.random with a key, "
+                "and pass changing values as arguments"
+            )
+
+    def report(self) -> str:
+        """What was compiled, for each signature."""
+        lines = [repr(self)]
+        for group in self.programs.values():
+            for number, made in enumerate(group):
+                guards = f", {len(made.guards)} guarded values" if made.guards else ""
+                lines.append(f"program {number}{guards}: {made.program.report()}")
+        return "\n".join(lines)
+
+
+def _leaf_names(f: Function, tree: Tree) -> list[str]:
+    """The user's name of each leaf of (args, kwargs)."""
+    positional, named = tree.children
+    names = argument_names(f, len(positional.children))
+    found = [n + p for n, child in zip(names, positional.children) for p in paths(child)]
+    return found + [
+        f"{key}{p}" for key, child in zip(named.label, named.children) for p in paths(child)
+    ]
+
+
+def _signature(leaf: Any) -> Any:
+    if isinstance(leaf, bool):
+        return leaf
+    if type(leaf) in (int, float):
+        return type(leaf)
+    array = np.asarray(leaf)
+    return array.shape, array.dtype
+
+
+def _as_array(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+
+
+def _holds(known: Specialisation, values: Sequence[Any]) -> bool:
+    count = len(known.guards)
+    return not count or all(
+        np.array_equal(v, g, equal_nan=g.dtype.kind == "f")
+        for v, g in zip(values[-count:], known.guards)
+    )
+
+
+def _result(known: Specialisation, values: Sequence[Any]) -> Any:
+    return unflatten(known.result, [v if v.ndim else v[()] for v in values])
+
+
+def jit(
+    f: Callable[..., Any] | None = None, *, engine: str = "native", check: bool = False
+) -> Any:
+    """The function compiled whole: traced at the first call of each signature, then run as a program.
+
+    `engine` is "native" (machine code) or "reference" (NumPy, node by node). Nothing falls back
+    silently: what an engine cannot run is an error that names the op. Values that the function looked
+    at (`if x > 0`) are checked at each call, and another course is compiled when they differ.
+    With `check` the function is traced twice, and a difference (random numbers, a changing global) is
+    an error. `.report()` says what was compiled.
+
+    >>> import glassgrad as gg, numpy as np
+    >>> gg.jit(lambda x: np.sum(x**2), engine="reference")(np.arange(3.0))
+    np.float64(5.0)
+    """
+    if f is None:
+        return lambda function: Jit(function, engine, check)
+    return Jit(f, engine, check)
