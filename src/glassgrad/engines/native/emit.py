@@ -507,6 +507,7 @@ class Module:
         self._declared: dict[str, str] = {}
         self._data: list[str] = []
         self._known: set[str] = set()
+        self._outside: list[str] = []
 
     def function(
         self, name: str, result: Type, parameters: Sequence[Type], linkage: str = ""
@@ -540,8 +541,15 @@ class Module:
         """Declares data that the linker is given the address of."""
         if name not in self._known:
             self._known.add(name)
+            self._outside.append(name)
             self._data.append(f"@{name} = external global i8")
         return name
+
+    def foreign(self) -> list[str]:
+        """The names that the linker must be given: functions and data outside, no intrinsics."""
+        inside = {*self.functions}
+        called = [n for n in self._declared if not n.startswith("llvm.") and n not in inside]
+        return called + self._outside
 
     def table(self, name: str, count: int) -> str:
         """An exported, writable array of `count` null pointers."""

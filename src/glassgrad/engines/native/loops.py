@@ -1,0 +1,283 @@
+"""Machine code of fused loops, reductions and scatters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
+from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
+from glassgrad.engines.native.nest import Nest, vector_lanes
+from glassgrad.engines.native.step import Loop, Reduction, Scatter, Step
+from glassgrad.engines.native.strided import collapse
+from glassgrad.graph.dtype import BOOL
+
+_CHAINS = 4  # sums that run side by side: part of the definition of a reduction's tree
+
+
+def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Value | None) -> None:
+    """The body of the function of one step; ends without `ret`."""
+    if isinstance(step, Reduction):
+        _Reducer(f, step, pointers, status).emit()
+    elif isinstance(step, Scatter):
+        _scatter(f, step, pointers, status)
+    else:
+        assert isinstance(step, Loop)
+        _loop(f, step, pointers, status)
+
+
+def _accesses(exprs: Sequence[Expr], stores: Sequence[Store]) -> list[Any]:
+    return [*loads(exprs), *stores]
+
+
+def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value | None) -> None:
+    roots = step.roots()
+    accesses = _accesses(roots, step.stores)
+    dims, strides, _ = collapse(step.shape, [a.view.strides for a in accesses])
+    if 0 in dims:
+        return
+    lanes = vector_lanes(f, list(walk(roots)), dims[-1]) if dims else 0
+    vector = len(dims) - 1 if lanes else None
+    nest = Nest(
+        f, LLVMAlgebra(f), dims, roots, dict(zip(accesses, strides)), pointers, vector=vector,
+        lanes=lanes, status=status,
+    )  # fmt: skip
+
+    def point(i: Value | None, mask: Value | None) -> None:
+        memo: dict[Expr, Lanes] = {}
+        for store in step.stores:
+            nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
+
+    outer = range(len(dims) - 1) if lanes else range(len(dims))
+    nest.open(list(outer), lambda _: across(f, nest, dims, lanes, point))
+
+
+def across(
+    f: Function, nest: Nest, dims: Sequence[int], lanes: int,
+    point: Callable[[Value | None, Value | None], None],
+) -> None:  # fmt: skip
+    """Calls `point(i, mask)` for whole vectors in a loop, then for the tail."""
+    if not lanes:
+        point(None, None)
+        return
+    n = dims[nest.vector or 0]
+    whole = n // lanes * lanes
+    f.loop(0, whole, lanes, lambda i: point(i, None))
+    if n > whole:
+        point(f.index(whole), f.tail_mask(lanes, n - whole))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    combine: str
+    identity: Callable[[np.dtype[Any]], Any]
+
+
+def _lowest(dtype: np.dtype[Any]) -> Any:
+    return float("-inf") if dtype.kind == "f" else 0 if dtype == BOOL else int(np.iinfo(dtype).min)
+
+
+def _highest(dtype: np.dtype[Any]) -> Any:
+    return float("inf") if dtype.kind == "f" else 1 if dtype == BOOL else int(np.iinfo(dtype).max)
+
+
+_KINDS = {
+    "sum": _Kind("add", lambda d: 0),
+    "prod": _Kind("multiply", lambda d: 1),
+    "max": _Kind("maximum", _lowest),
+    "min": _Kind("minimum", _highest),
+    "any": _Kind("logical_or", lambda d: 0),
+    "all": _Kind("logical_and", lambda d: 1),
+}
+
+
+class _Reducer:
+    """A reduction, in an order that only its shape and the machine's vector width decide.
+
+    Where the last axis is reduced, element r of it goes to lane r mod lanes of chain
+    (r div lanes) mod 4; otherwise the lanes are kept elements and row r goes to chain r mod 4.
+    The chains are combined as (0+1)+(2+3), then the lanes by halves.
+    """
+
+    def __init__(
+        self, f: Function, step: Reduction, pointers: dict[Buffer, Value], status: Value | None
+    ) -> None:
+        self.f, self.step, self.k = f, step, LLVMAlgebra(f)
+        self.inner = loads([step.operand])
+        self.outer = [a for a in loads([s.expr for s in step.stores]) if a not in self.inner]
+        self.kind = _KINDS[step.kind]
+        self.dims, strides, classes = self._collapse()
+        self.reduced = [a for a, c in enumerate(classes) if c]
+        self.kept = [a for a, c in enumerate(classes) if not c]
+        self.last = bool(self.reduced) and self.reduced[-1] == len(self.dims) - 1
+        exprs = list(walk(step.roots()))
+        axis = self.reduced[-1] if self.last else self.kept[-1] if self.kept else None
+        lanes = 0 if axis is None else vector_lanes(f, exprs, max(1, self.dims[axis]))
+        self.lanes, self.vector = lanes, axis if lanes else None
+        accesses = [*self.inner, *self.outer, *step.stores]
+        self.nest = Nest(
+            f, self.k, self.dims, step.roots(), dict(zip(accesses, strides)), pointers,
+            vector=self.vector, lanes=lanes, status=status,
+        )  # fmt: skip
+
+    def _collapse(self) -> tuple[list[int], list[list[int]], list[int]]:
+        step = self.step
+        classes = [int(i in step.axes) for i in range(len(step.space))]
+        strides: list[Sequence[int]] = [a.view.strides for a in self.inner]
+        for access in (*self.outer, *step.stores):
+            own = iter(access.view.strides)
+            strides.append([0 if c else next(own) for c in classes])
+        return collapse(step.space, strides, classes)
+
+    def emit(self) -> None:
+        """The loops over what is kept, around those over what is reduced."""
+        if any(self.dims[a] == 0 for a in self.kept):
+            return
+        if self.last or not self.lanes:
+            self.nest.open(self.kept, lambda _: self._row())
+        else:
+            self.nest.open(self.kept[:-1], lambda _: self._columns())
+
+    def _combine(self, x: Value, y: Value) -> Value:
+        dtype = self.step.operand.dtype
+        wrap = self.k.wrap
+        return getattr(self.k, self.kind.combine)(wrap(x, dtype), wrap(y, dtype)).value
+
+    def _identity(self, lanes: int) -> Value:
+        dtype = self.step.operand.dtype
+        element = I1 if dtype == BOOL else of_dtype(dtype)
+        return self.f.const(element.vector(lanes), self.kind.identity(dtype))
+
+    def _tree(self, chains: list[Value]) -> Value:
+        while len(chains) > 1:
+            pairs = zip(chains[::2], chains[1::2])
+            chains = [self._combine(a, b) for a, b in pairs] + chains[len(chains) // 2 * 2 :]
+        return chains[0]
+
+    # -- the last axis is reduced ---------------------------------------------
+
+    def _row(self) -> None:
+        """One kept element: chains of vectors along the last axis, folded at the end."""
+        f, axis = self.f, self.vector
+        n = self.dims[axis] if axis is not None else 1
+        count = min(_CHAINS, max(1, -(-n // max(1, self.lanes))))
+        start = [self._identity(self.lanes)] * count
+        order = [a for a in self.reduced if a != axis]
+        chains = self.nest.open(order, lambda c: self._walk(list(c), n), start)
+        total = f.fold(self._tree(chains), self._combine)
+        self._finish_scalar(total)
+
+    def _walk(self, chains: list[Value], n: int) -> list[Value]:
+        f, lanes = self.f, self.lanes
+        if not lanes:
+            return [self._combine(chains[0], self.nest.scalar(self.step.operand).value)]
+        stride = lanes * len(chains)
+        whole = n // stride * stride
+
+        def turn(i: Value, *inner: Value) -> list[Value]:
+            return [
+                self._combine(c, self._vector(i + j * lanes, None)) for j, c in enumerate(inner)
+            ]
+
+        chains = f.loop(0, whole, stride, turn, chains)
+        for j, at in enumerate(range(whole, n, lanes)):
+            mask = f.tail_mask(lanes, n - at) if n - at < lanes else None
+            chains[j] = self._combine(chains[j], self._vector(f.index(at), mask))
+        return chains
+
+    def _vector(self, i: Value | None, mask: Value | None) -> Value:
+        x = self.nest.value(self.step.operand, i, mask, {}).value
+        return x if mask is None else self.f.select(mask, x, self._identity(self.lanes))
+
+    def _finish_scalar(self, total: Value) -> None:
+        nest, step = self.nest, self.step
+        nest.scalars[step.seed] = self.k.wrap(total, step.seed.dtype)
+        for store in step.stores:
+            nest.store(store, nest.scalar(store.expr), None, None)
+
+    # -- the last axis is kept ------------------------------------------------
+
+    def _columns(self) -> None:
+        """Vectors of kept elements; the rows are walked in chains."""
+        across(self.f, self.nest, self.dims, self.lanes, self._column)
+
+    def _column(self, i: Value | None, mask: Value | None) -> None:
+        step, nest = self.step, self.nest
+        order = self.reduced[:-1]
+        rows = self.dims[self.reduced[-1]] if self.reduced else 1
+        count = min(_CHAINS, max(1, rows))
+        start = [self._identity(self.lanes)] * count
+        chains = nest.open(order, lambda c: self._rows(list(c), rows, i, mask), start)
+        memo = {step.seed: self.k.wrap(self._tree(chains), step.seed.dtype)}
+        for store in step.stores:
+            nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
+
+    def _rows(
+        self, chains: list[Value], rows: int, i: Value | None, mask: Value | None
+    ) -> list[Value]:
+        f, count = self.f, len(chains)
+
+        def one(chain: Value) -> Value:
+            self.nest.hoist()
+            x = self.nest.value(self.step.operand, i, mask, {}).value
+            return self._combine(chain, x)
+
+        if not self.reduced:
+            return [one(chains[0])]
+        axis = self.reduced[-1]
+        whole = rows // count * count
+
+        def turn(r: Value, *inner: Value) -> list[Value]:
+            return [
+                self.nest.inside(axis, r + j, lambda c=c: one(c)) for j, c in enumerate(inner)
+            ]
+
+        chains = f.loop(0, whole, count, turn, chains)
+        for j, at in enumerate(range(whole, rows)):
+            chains[j] = self.nest.inside(axis, f.index(at), lambda c=chains[j]: one(c))
+        return chains
+
+
+def _scatter(
+    f: Function, step: Scatter, pointers: dict[Buffer, Value], status: Value | None
+) -> None:
+    """Adds in row-major order of the values, so that repeated indices have one result."""
+    roots = step.roots()
+    target = step.target
+    accesses = [*loads(roots), target]
+    dims = list(step.space)
+    if 0 in dims:
+        return
+    strides = {a: a.view.strides for a in accesses}
+    varies = [a for x in step.target.args for a in _varying(x, strides)]
+    free = bool(dims) and len(dims) - 1 not in varies and dims[-1] > 1
+    lanes = vector_lanes(f, list(walk(roots)), dims[-1]) if free else 0
+    vector = len(dims) - 1 if lanes else None
+    k = LLVMAlgebra(f)
+    nest = Nest(f, k, dims, roots, strides, pointers, vector=vector, lanes=lanes, status=status)
+    element = of_dtype(target.dtype)
+
+    def point(i: Value | None, mask: Value | None, base: Value) -> None:
+        added = nest.value(step.values, i, mask, {})
+        where = base if i is None else f.at(base, element, i)
+        old = k.wrap(f.load(added.value.type, where, mask=mask), target.dtype)
+        f.store(k.add(old, added).value, where, mask=mask)
+
+    def row(_: Sequence[Value]) -> None:
+        base = f.at(nest.pointer[target], element, nest.place(target))
+        across(f, nest, dims, lanes, lambda i, mask: point(i, mask, base))
+
+    outer = range(len(dims) - 1) if lanes else range(len(dims))
+    nest.open(list(outer), row)
+
+
+def _varying(expr: Expr, strides: dict[Any, Sequence[int]]) -> set[int]:
+    found: set[int] = set()
+    for x in walk([expr]):
+        if isinstance(x, Load | Gather):
+            found |= {a for a, s in enumerate(strides[x]) if s}
+    return found

@@ -1,0 +1,120 @@
+"""Machine code of matrix products with their epilogues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+from glassgrad.engines.native.emit import PTR, VOID, Function, Module, Value, of_dtype
+from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads
+from glassgrad.engines.native.gemm import Product, Tiling, emit_product, tiling
+from glassgrad.engines.native.nest import Nest
+from glassgrad.engines.native.step import Multiply
+from glassgrad.engines.native.strided import Strided, row_major
+from glassgrad.engines.native.target import Target
+
+
+def product_of(step: Multiply) -> Product:
+    """The product that a step computes for each batch point."""
+    left, right = step.left, step.right
+    return Product(
+        of_dtype(step.seed.dtype), step.m, step.n, step.k, (left.row, left.column),
+        (right.row, right.column), step.n,
+    )  # fmt: skip
+
+
+def scratch_bytes(step: Multiply, target: Target) -> int:
+    """What a step needs for packed panels."""
+    cut: Tiling = tiling(product_of(step), target.vector_bytes, target.registers)
+    return cut.scratch
+
+
+def result_store(step: Multiply) -> Store:
+    """The store whose buffer the product writes to, and keeps partial sums in."""
+    whole = Strided.contiguous(step.shape)
+    fits = [s for s in step.stores if s.view == whole and s.buffer.dtype == step.seed.dtype]
+    return min(fits, key=lambda s: not isinstance(s.expr, Seed))
+
+
+class Epilogue:
+    """Evaluates the stores of a step on finished vectors."""
+
+    def __init__(self, step: Multiply, buffers: Sequence[Buffer]) -> None:
+        self.step, self.buffers = step, buffers
+        self.result = result_store(step)
+        self.roots = step.roots()
+        self.accesses = [*loads(self.roots), *step.stores]
+
+    def __call__(
+        self, f: Function, x: Value, row: Value, column: Value, mask: Value | None,
+        extras: Sequence[Value],
+    ) -> Value | None:  # fmt: skip
+        """Stores all but the product's own result, which it returns."""
+        step, k = self.step, LLVMAlgebra(f)
+        strides = {a: a.view.strides for a in self.accesses}
+        lanes = x.type.lanes
+        nest = Nest(
+            f, k, [step.m, step.n], self.roots, strides, dict(zip(self.buffers, extras)),
+            vector=1 if lanes else None, lanes=lanes,
+        )  # fmt: skip
+        seed = k.wrap(x, step.seed.dtype)
+        memo: dict[Expr, Lanes] = {step.seed: seed}
+
+        def evaluate() -> Value | None:
+            nest.hoist()
+            if not lanes:
+                nest.scalars[step.seed] = seed
+            for store in step.stores:
+                if store is not self.result:
+                    nest.store(store, nest.value(store.expr, column, mask, memo), column, mask)
+            return nest.value(self.result.expr, column, mask, memo).value
+
+        if lanes:
+            return nest.inside(0, row, evaluate)
+        return nest.inside(0, row, lambda: nest.inside(1, column, evaluate))
+
+
+def emit_multiply(
+    module: Module, f: Function, step: Multiply, pointers: dict[Buffer, Value], scratch: Value,
+    name: str,
+) -> None:  # fmt: skip
+    """Calls of the product's function for each batch point, from `f`."""
+    p = product_of(step)
+    result = result_store(step)
+    buffers = list(dict.fromkeys(a.buffer for a in [*loads(step.roots()), *step.stores]))
+    plain = len(step.stores) == 1 and isinstance(result.expr, Seed)
+    if plain:
+        function = emit_product(module, p)
+        extras: list[Value] = []
+    else:
+        function = emit_product(
+            module, p, epilogue=Epilogue(step, buffers), extras=len(buffers), name=name
+        )
+        extras = [pointers[b] for b in buffers]
+    element = of_dtype(step.seed.dtype)
+    bases = [
+        f.at(pointers[b], element, offset)
+        for b, offset in (
+            (step.left.buffer, step.left.offset),
+            (step.right.buffer, step.right.offset),
+            (result.buffer, 0),
+        )
+    ]
+    walks = [step.left.batch, step.right.batch, row_major((*step.batch, step.m, step.n))[:-2]]
+
+    def each(axis: int, at: list[Value]) -> None:
+        if axis == len(step.batch):
+            f.call(function, VOID, *at, scratch, *extras)
+            return
+
+        def turn(i: Value) -> None:
+            each(axis + 1, [f.at(p, element, i * w[axis]) for p, w in zip(at, walks)])
+
+        f.loop(0, step.batch[axis], 1, turn)
+
+    if prod(step.batch):
+        each(0, bases)
+
+
+__all__ = ["PTR", "Epilogue", "emit_multiply", "product_of", "result_store", "scratch_bytes"]

@@ -1,0 +1,267 @@
+"""A graph compiled to one native call.
+
+`compile` plans the steps, lays out the arena, emits the code, takes the object from the cache or
+assembles it, and links. The program is called with arrays and gives fresh arrays; `fast` is a
+Python builtin that does the same without any Python code between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import glassgrad
+from glassgrad.engines import reference
+from glassgrad.engines.native import pyabi
+from glassgrad.engines.native.arena import ALIGNMENT, Arena, Interval, plan
+from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.call import (
+    ARENA,
+    ENTRY,
+    OBJECTS,
+    POOL,
+    ArraySpec,
+    FastCall,
+    Signature,
+    emit_call,
+)
+from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.link import Linked
+from glassgrad.engines.native.loops import emit_step
+from glassgrad.engines.native.planner import Planner
+from glassgrad.engines.native.products import emit_multiply, scratch_bytes
+from glassgrad.engines.native.step import Multiply, Scatter, Step
+from glassgrad.engines.native.target import Target
+from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
+from glassgrad.graph.node import Input, Node
+
+_STATUS_BYTES = 64  # the start of the arena: the status word
+
+
+class NativeProgram:
+    """Machine code for some outputs of a graph; call it with one array for each input."""
+
+    fast: Callable[..., Any]
+
+    def __init__(
+        self, outputs: Sequence[Node], inputs: Sequence[Node], *, target: Target | None = None,
+        cache: ObjectCache | None = None, signature: Signature | None = None,
+        receiver: Callable[..., Any] | None = None, name: str = "step",
+    ) -> None:  # fmt: skip
+        started = time.perf_counter()
+        self.outputs, self.inputs, self.name = list(outputs), list(inputs), name
+        self.target = target or Target.host()
+        for node in inputs:
+            if not isinstance(node.op, Input):
+                raise GraphError(f"a program's inputs must be variables, not {node!r}")
+        self.planner = Planner(self.outputs, self.inputs)
+        self.steps = self.planner.plan()
+        specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
+        self.signature = signature or Signature.flat(*specs)
+        code = _Code(self)
+        self.text_size = len(code.text)
+        cache = ObjectCache(user_cache_folder()) if cache is None else cache
+        obj, self.cache_hit = compiled(code.text, self.target, cache, glassgrad.__version__)
+        self.code_size = len(obj)
+        self._link(obj, code, receiver or self._converted)
+        self.compile_seconds = time.perf_counter() - started
+
+    # -- linking --------------------------------------------------------------
+
+    def _link(self, obj: bytes, code: _Code, receiver: Callable[..., Any]) -> None:
+        self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
+        imports = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
+        exports = ["kernel"]
+        if code.with_call:
+            known = pyabi.addresses()
+            imports |= {n: known[n] for n in code.module.foreign() if n in known}
+            exports += [POOL, OBJECTS, ARENA, ENTRY]
+        self._linked = Linked(obj, self.target, exports, imports)
+        self.arena = Arena(code.arena_bytes)
+        self._lock = threading.Lock()
+        address = self._linked.address
+        self._kernel = ctypes.PYFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(address["kernel"])
+        self.fast = receiver
+        if code.with_call:
+            self._call = FastCall(address, self.signature, self.arena.address, receiver, self.name)
+            self.fast = self._call.builtin
+
+    def __del__(self) -> None:
+        call = getattr(self, "_call", None)
+        if call is not None:
+            call.release()
+
+    # -- calling --------------------------------------------------------------
+
+    def __call__(self, arrays: Sequence[Any]) -> list[np.ndarray]:
+        """The outputs for these inputs; arguments are converted where no number changes."""
+        if len(arrays) != len(self.inputs):
+            raise TypeError(
+                f"{self.name}() takes {len(self.inputs)} arrays, {len(arrays)} were given"
+            )
+        ready = [argument(x, node) for x, node in zip(arrays, self.inputs)]
+        results = [np.empty(node.shape, node.dtype) for node in self.outputs]
+        pointers = [(ctypes.c_void_p * max(1, len(a)))() for a in (ready, results)]
+        for table, given in zip(pointers, (ready, results)):
+            for i, array in enumerate(given):
+                table[i] = array.ctypes.data
+        with self._lock:
+            status = self._kernel(self.arena.address, *pointers)
+        if status:
+            self._explain(ready)
+        return results
+
+    def _converted(self, *arrays: Any) -> tuple[np.ndarray, ...]:
+        """What the builtin does with arguments that are not ready as they are."""
+        return tuple(self(arrays))
+
+    def _explain(self, arrays: Sequence[np.ndarray]) -> None:
+        """Raises the error that the same computation raises on the reference engine."""
+        reference.evaluate(self.outputs, dict(zip(self.inputs, arrays)))
+        raise IndexError(f"{self.name}: an index is out of range")
+
+    # -- telling --------------------------------------------------------------
+
+    def report(self) -> str:
+        """What was compiled, fused and called, and what it took."""
+        kinds = Counter(type(s).__name__.lower() for s in self.steps)
+        made = ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in kinds.items())
+        lines = [
+            f"{self.name}: {len(self.planner.order)} nodes in {len(self.steps)} steps "
+            f"({made or 'none'}), {self.planner.fused} joined to the step before them",
+            f"arena {self.arena.size} bytes, code {self.code_size} bytes, "
+            f"{'from the cache' if self.cache_hit else 'assembled'} in "
+            f"{1e3 * self.compile_seconds:.1f} ms",
+            f"target {self.target.cpu}, vectors of {8 * self.target.vector_bytes} bits",
+        ]
+        for i, step in enumerate(self.steps):
+            ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
+            lines.append(f"  {i}: {step.said()}: {ops}")
+        return "\n".join(lines)
+
+
+def compile(  # noqa: A001
+    outputs: Sequence[Node], inputs: Sequence[Node], **options: Any
+) -> NativeProgram:
+    """The program that computes `outputs` from `inputs`; options as of `NativeProgram`.
+
+    >>> from glassgrad.graph.node import Trace, new_input
+    >>> import glassgrad.ops
+    >>> x = new_input(Trace(), "x", (3,), "f8")
+    >>> program = compile([x * x + 1.0], [x], cache=ObjectCache(None))
+    >>> program.fast(np.arange(3.0))
+    (array([1., 2., 5.]),)
+    """
+    return NativeProgram(outputs, inputs, **options)
+
+
+def argument(x: Any, node: Node) -> np.ndarray:
+    """An argument as the code reads it: contiguous, aligned, of the node's dtype and shape."""
+    label = getattr(node.op, "label", "?")
+    if not isinstance(x, np.ndarray):
+        x = np.asarray(x, node.dtype) if isinstance(x, (bool, int, float)) else np.asarray(x)
+    if x.dtype.newbyteorder("=") != node.dtype:
+        raise DTypeError(
+            f"argument {label!r} has dtype {x.dtype}, the program was compiled for {node.dtype}: "
+            f"convert it with .astype(np.{node.dtype})"
+        )
+    if x.shape != node.shape:
+        raise ShapeError(
+            f"argument {label!r} has shape {x.shape}, the program was compiled for {node.shape}"
+        )
+    return np.require(x, node.dtype, ["C", "A"])
+
+
+class _Code:
+    """The text of a program and the layout of its arena."""
+
+    def __init__(self, program: NativeProgram) -> None:
+        self.steps, self.target = program.steps, program.target
+        self.module = Module(self.target)
+        self.offsets, size = self._layout(program)
+        scratch = max(
+            (scratch_bytes(s, self.target) for s in self.steps if isinstance(s, Multiply)),
+            default=0,
+        )
+        self.scratch = size
+        self.arena_bytes = size + scratch + ALIGNMENT
+        self.emitted: dict[str, Function] = {}
+        kernel = self._kernel()
+        self.with_call = pyabi.usable()
+        if self.with_call:
+            emit_call(self.module, program.signature, kernel)
+        self.text = self.module.text()
+
+    def _layout(self, program: NativeProgram) -> tuple[dict[Buffer, int], int]:
+        first: dict[Buffer, int] = {}
+        last: dict[Buffer, int] = {}
+        for i, step in enumerate(self.steps):
+            for buffer in (*step.writes(), *step.reads()):
+                if buffer.kind == "arena":
+                    first.setdefault(buffer, i)
+                    last[buffer] = i
+        buffers = list(first)
+        spans = [Interval(b.nbytes, first[b], last[b]) for b in buffers]
+        offsets, size = plan(spans)
+        return {b: o + _STATUS_BYTES for b, o in zip(buffers, offsets)}, size + _STATUS_BYTES
+
+    def _kernel(self) -> Function:
+        f = self.module.function("kernel", I32, [PTR, PTR, PTR])
+        arena, inputs, outputs = f.params
+        checked = any(step.checked for step in self.steps)
+        if checked:
+            f.store(f.const(I32, 0), arena)
+        tables: dict[tuple[str, int], Value] = {}
+
+        def pointer(buffer: Buffer) -> Value:
+            if buffer.kind == "arena":
+                return f.at(arena, I8, self.offsets[buffer])
+            key = (buffer.kind, buffer.index)
+            if key not in tables:
+                if buffer.kind == "const":
+                    tables[key] = f.symbol(f"const_{buffer.index}")
+                else:
+                    table = inputs if buffer.kind == "input" else outputs
+                    tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
+            return tables[key]
+
+        for i, step in enumerate(self.steps):
+            self._step(f, step, i, pointer)
+        f.ret(f.load(I32, arena) if checked else f.const(I32, 0))
+        return f
+
+    def _step(
+        self, f: Function, step: Step, i: int, pointer: Callable[[Buffer], Value]
+    ) -> None:
+        buffers = list(dict.fromkeys([*step.writes(), *step.reads()]))
+        if isinstance(step, Multiply):
+            scratch = f.at(f.params[0], I8, self.scratch)
+            known = {b: pointer(b) for b in buffers}
+            emit_multiply(self.module, f, step, known, scratch, f"product{i}")
+            return
+        function = self._function(step, i, buffers)
+        f.call(function, VOID, *(pointer(b) for b in buffers), f.params[0])
+
+    def _function(self, step: Step, i: int, buffers: Sequence[Buffer]) -> Function:
+        """The function of a loop, a reduction or a scatter; equal ones are shared."""
+        name = f"step{i}"
+        g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1), "internal")
+        *pointers, status = g.params
+        emit_step(g, step, dict(zip(buffers, pointers)), status)
+        g.ret()
+        text = g.text().replace(f"@{name}(", "@(")
+        if text in self.emitted:
+            del self.module.functions[name]
+            return self.emitted[text]
+        self.emitted[text] = g
+        return g
+
+
+__all__ = ["NativeProgram", "Scatter", "argument", "compile"]

@@ -1,0 +1,156 @@
+"""The steps of a program: fused loops, reductions, matrix products, scatters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Seed, Store, loads
+from glassgrad.engines.native.strided import Strided
+from glassgrad.graph.node import Node
+
+
+@dataclass(eq=False)
+class Step:
+    """Something that writes buffers; `nodes` are what it computes, for the report."""
+
+    nodes: list[Node]
+    stores: list[Store]
+
+    def roots(self) -> list[Expr]:
+        """Every expression that is evaluated."""
+        return [s.expr for s in self.stores]
+
+    def reads(self) -> list[Buffer]:
+        """The buffers that are read."""
+        return [x.buffer for x in loads(self.roots())]
+
+    def writes(self) -> list[Buffer]:
+        """The buffers that are written."""
+        return [s.buffer for s in self.stores]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape over which the stores run."""
+        return self.stores[0].view.shape
+
+    @property
+    def checked(self) -> bool:
+        """Whether it can fail: it reads or writes at computed places."""
+        return any(isinstance(x, Gather) for x in loads(self.roots()))
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"loop over {list(self.shape)}"
+
+
+@dataclass(eq=False)
+class Loop(Step):
+    """Expressions evaluated and stored for every point of a shape."""
+
+
+@dataclass(eq=False)
+class Reduction(Step):
+    """`operand` over `space` is reduced along `axes`; the stores run over what is kept."""
+
+    space: tuple[int, ...]
+    axes: tuple[int, ...]
+    kind: str
+    operand: Expr
+    seed: Seed
+
+    def roots(self) -> list[Expr]:
+        """The operand too."""
+        return [self.operand, *super().roots()]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What is kept."""
+        return tuple(n for i, n in enumerate(self.space) if i not in self.axes)
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"{self.kind} over axes {list(self.axes)} of {list(self.space)}"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """An operand of a product: strides of batch axes, then of the row and the column."""
+
+    buffer: Buffer
+    offset: int
+    batch: tuple[int, ...]
+    row: int
+    column: int
+
+
+@dataclass(eq=False)
+class Multiply(Step):
+    """A matrix product for each point of `batch`; the stores run over (m, n)."""
+
+    left: Matrix
+    right: Matrix
+    batch: tuple[int, ...]
+    m: int
+    n: int
+    k: int
+    seed: Seed
+
+    def reads(self) -> list[Buffer]:
+        """The matrices and what the epilogue reads."""
+        return [self.left.buffer, self.right.buffer, *super().reads()]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return (self.m, self.n)
+
+    def said(self) -> str:
+        """A line for the report."""
+        times = f"{int(np.prod(self.batch))} x " if self.batch else ""
+        return f"product {times}{self.m} x {self.k} x {self.n}"
+
+
+@dataclass(eq=False)
+class Scatter(Step):
+    """`values` added at computed places; `store` views the axes that are not indexed."""
+
+    target: Gather = field(default=None)  # type: ignore[assignment]
+    values: Expr = field(default=None)  # type: ignore[assignment]
+    space: tuple[int, ...] = ()
+
+    def roots(self) -> list[Expr]:
+        """The values and the indices."""
+        return [self.values, *self.target.args]
+
+    def reads(self) -> list[Buffer]:
+        """What the values and the indices read, and what is added to."""
+        return [*super().reads(), self.target.buffer]
+
+    def writes(self) -> list[Buffer]:
+        """What is added to."""
+        return [self.target.buffer]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the values."""
+        return self.space
+
+    @property
+    def checked(self) -> bool:
+        """Always: indices may be out of range."""
+        return True
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"scatter-add of {list(self.space)}"
+
+
+def identity_load(expr: Expr, buffer: Buffer) -> bool:
+    """Whether it reads exactly the point of the buffer that is being computed."""
+    return (
+        isinstance(expr, Load)
+        and expr.buffer is buffer
+        and expr.view == Strided.contiguous(buffer.shape)
+    )
