@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from glassgrad.cli.parser import Parser
+from glassgrad.cli.parser import Parser, natural
 
 
 def parser() -> Parser:
@@ -15,7 +15,7 @@ def parser() -> Parser:
         description="Train a network on the handwritten digits of scikit-learn, test it on a "
         "fifth held out, and explain one of its gradients.",
     )
-    p.add_argument("--seed", type=int, default=0, metavar="N", help="of split and weights (0)")
+    p.add_argument("--seed", type=natural, default=0, metavar="N", help="of split and weights (0)")
     p.add_argument("--engine", choices=("native", "reference"), default="native")
     p.add_argument("--out", type=Path, default=Path("digits-model"), metavar="FOLDER")
     return p

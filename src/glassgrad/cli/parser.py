@@ -66,6 +66,14 @@ def count(text: str) -> int:
     return value
 
 
+def natural(text: str) -> int:
+    """A whole number from 0 to 2**64 - 1, for an option."""
+    value = int(text)
+    if not 0 <= value < 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2**64 - 1")
+    return value
+
+
 def positive(text: str) -> float:
     """A finite number above 0, for an option."""
     value = float(text)
@@ -79,4 +87,5 @@ def widths(text: str) -> tuple[int, ...]:
     return () if text in ("", "0") else tuple(count(part) for part in text.split(","))
 
 
-count.__name__, positive.__name__, widths.__name__ = "whole number", "number", "list of widths"
+count.__name__ = natural.__name__ = "whole number"
+positive.__name__, widths.__name__ = "number", "list of widths"

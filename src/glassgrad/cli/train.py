@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glassgrad.cli.parser import Parser, count, positive, widths
+from glassgrad.cli.parser import Parser, count, natural, positive, widths
 
 if TYPE_CHECKING:
     from glassgrad.data.table import Table
@@ -78,7 +78,9 @@ def _add_table_options(p: argparse.ArgumentParser) -> None:
         metavar="N",
         help="stop after N epochs without a better validation loss; default: by size",
     )
-    learn.add_argument("--seed", type=int, default=0, metavar="N", help="of split and weights (0)")
+    learn.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="of split and weights (0)"
+    )
     learn.add_argument(
         "--engine",
         choices=("native", "reference"),

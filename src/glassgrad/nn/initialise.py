@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad import random
+from glassgrad.transform import random
 
 
 def uniform(key: Any, shape: tuple[int, ...], bound: float, dtype: Any) -> np.ndarray:

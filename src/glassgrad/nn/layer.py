@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad import random
 from glassgrad.graph.errors import ShapeError
 from glassgrad.nn import initialise
 from glassgrad.nn.activation import activation
 from glassgrad.nn.module import Module
+from glassgrad.transform import random
 
 
 class Linear(Module):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.transform import tree
+from glassgrad.transform.tree import tree_map
 
 
 class AdamState(NamedTuple):
@@ -35,7 +35,7 @@ class Adam:
 
     def init(self, params: Any) -> AdamState:
         """All means zero, no step made; the count is float64 whatever the parameters are."""
-        zeros = tree.map(np.zeros_like, params)
+        zeros = tree_map(np.zeros_like, params)
         return AdamState(np.zeros(()), zeros, zeros)
 
     def step(self, params: Any, grads: Any, state: AdamState) -> tuple[Any, AdamState]:
@@ -44,11 +44,11 @@ class Adam:
         count = state.count + 1
         rate = self.lr / (1 - b1**count)
         spread = np.sqrt(1 - b2**count)
-        mean = tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, grads)
-        square = tree.map(lambda v, g: b2 * v + (1 - b2) * (g * g), state.square, grads)
+        mean = tree_map(lambda m, g: b1 * m + (1 - b1) * g, state.mean, grads)
+        square = tree_map(lambda v, g: b2 * v + (1 - b2) * (g * g), state.square, grads)
 
         def move(p: Any, m: Any, v: Any) -> Any:
             size, root = rate.astype(p.dtype), spread.astype(p.dtype)
             return p - size * (m / (np.sqrt(v) / root + self.eps))
 
-        return tree.map(move, params, mean, square), AdamState(count, mean, square)
+        return tree_map(move, params, mean, square), AdamState(count, mean, square)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from glassgrad.transform import tree
+from glassgrad.transform.tree import tree_map
 
 
 @dataclass(frozen=True)
@@ -27,4 +27,4 @@ class SGD:
 
     def step(self, params: Any, grads: Any, state: tuple[()]) -> tuple[Any, tuple[()]]:
         """One step downhill."""
-        return tree.map(lambda p, g: p - self.lr * g, params, grads), state
+        return tree_map(lambda p, g: p - self.lr * g, params, grads), state

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad import random
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.column import NumericColumn
 from glassgrad.data.preparation import Preparation
@@ -19,6 +18,7 @@ from glassgrad.train.history import Watcher
 from glassgrad.train.predictor import TablePredictor, TrainingReport
 from glassgrad.train.scores import class_scores
 from glassgrad.train.trainer import Trainer
+from glassgrad.transform import random
 
 MEAN, SCALE = 4.8, 8.0  # pixels run from 0 to 16
 HIDDEN = 256

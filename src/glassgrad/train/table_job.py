@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad import random
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.preparation import Preparation
 from glassgrad.data.split import Split, split_rows
@@ -19,6 +18,7 @@ from glassgrad.optim import Adam
 from glassgrad.train.history import Fit, Watcher
 from glassgrad.train.predictor import TablePredictor, TrainingReport
 from glassgrad.train.trainer import Metric, Trainer
+from glassgrad.transform import random
 
 STEPS = 4000
 """A run by default makes at least about so many steps, but for the patience."""

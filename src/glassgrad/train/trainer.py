@@ -14,7 +14,8 @@ from glassgrad.data.bad_input import BadInput
 from glassgrad.data.batches import batches, count_rows
 from glassgrad.optim import Optimiser
 from glassgrad.train.history import Epoch, Fit, Silent, Watcher
-from glassgrad.transform import jit, value_and_grad
+from glassgrad.transform.gradient import value_and_grad
+from glassgrad.transform.jit import jit
 
 CHUNK = 8192
 """Rows that are evaluated at once."""
@@ -80,13 +81,14 @@ class Trainer:
         run = _Run(self.model, self.opt.init(self.model), (math.inf, 0, self.model), [])
         watch.begin(epochs, max(1, rows // batch), metric.name if metric else "")
         try:
-            for number in range(1, epochs + 1):
-                started = time.perf_counter()
-                loss = _one_pass(step, run, batches(data, batch, generator), number, watch)
-                record = self._measure(run, number, loss, validation, metric, started)
-                watch.epoch(record)
-                if not _keep_best(run, record, validation is not None, patience):
-                    break
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
+                for number in range(1, epochs + 1):
+                    started = time.perf_counter()
+                    loss = _one_pass(step, run, batches(data, batch, generator), number, watch)
+                    record = self._measure(run, number, loss, validation, metric, started)
+                    watch.epoch(record)
+                    if not _keep_best(run, record, validation is not None, patience):
+                        break
         except KeyboardInterrupt:
             run.stopped = "interrupted"
         finally:
@@ -135,10 +137,9 @@ def mean_loss(loss: Callable[..., Any], model: Any, arrays: Sequence[np.ndarray]
     """The mean of a loss over all rows, a chunk at a time, in plain NumPy."""
     rows = count_rows(arrays)
     total = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
-        for start in range(0, rows, CHUNK):
-            piece = [a[start : start + CHUNK] for a in arrays]
-            total += float(loss(model, *piece)) * len(piece[0])
+    for start in range(0, rows, CHUNK):
+        piece = [a[start : start + CHUNK] for a in arrays]
+        total += float(loss(model, *piece)) * len(piece[0])
     return total / rows
 
 

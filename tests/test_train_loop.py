@@ -1,0 +1,131 @@
+"""The training loop: it learns, stops early, survives Ctrl-C, and says when it diverges."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+
+from glassgrad import nn
+from glassgrad.data.bad_input import BadInput
+from glassgrad.optim import SGD, Adam
+from glassgrad.train.history import Silent
+from glassgrad.train.progress import LiveProgress, PlainProgress, progress
+from glassgrad.train.trainer import Metric, Trainer, mean_loss
+from glassgrad.transform import random
+
+
+def loss(model, x, y):
+    return nn.squared_error(model(x), y)
+
+
+def line(rows=64, seed=0):
+    x = np.random.default_rng(seed).standard_normal((rows, 2)).astype(np.float32)
+    return x, (x @ np.array([[1.0], [-2.0]], np.float32)) + 0.5
+
+
+def trainer(opt=None, engine="reference"):
+    return Trainer(nn.MLP.init([2, 1], key=random.key(0)), loss, opt or SGD(lr=0.2), engine)
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_a_line_is_learned(engine):
+    fit = trainer(engine=engine).fit(line(), 20, batch=16, validation=line(32, 1))
+    assert fit.stopped == "epochs" and len(fit.history) == 20
+    assert fit.history[-1].validation < 1e-5 < fit.history[0].validation
+    layer = fit.model.layers[0]
+    assert layer.weight == pytest.approx(np.array([[1.0, -2.0]]), abs=0.01)
+    assert layer.bias == pytest.approx(np.array([0.5]), abs=0.01)
+
+
+def test_the_engines_agree_and_a_seed_repeats():
+    runs = [
+        trainer(Adam(lr=0.01), engine).fit(line(), 3, batch=16, seed=5)
+        for engine in ("reference", "native", "native")
+    ]
+    reference, native, again = (run.model.layers[0].weight for run in runs)
+    assert native == pytest.approx(reference, rel=1e-4)
+    assert (native == again).all()
+
+
+def test_the_step_is_the_gradient_step_by_hand():
+    x, y = line(8)
+    model = trainer().model
+    new, _, value = trainer(SGD(lr=0.1)).compiled_step()(model, (), x, y)
+    w, b = model.layers[0].weight, model.layers[0].bias
+    error = x @ w.T + b - y
+    assert float(value) == pytest.approx(float((error**2).mean()), rel=1e-6)
+    assert new.layers[0].weight == pytest.approx(w - 0.1 * 2 * (error.T @ x) / 8, rel=1e-5)
+    assert new.layers[0].bias == pytest.approx(b - 0.1 * 2 * error.mean(), rel=1e-5)
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_run():
+    x, y = line()
+    held = x, -y  # the better the fit, the worse on these
+    fit = trainer(SGD(lr=0.05)).fit((x, y), 50, validation=held, patience=3)
+    assert fit.stopped == "early" and len(fit.history) == fit.best + 3
+    best = min(fit.history, key=lambda e: e.validation)
+    assert best.number == fit.best
+    assert mean_loss(loss, fit.model, held) == pytest.approx(best.validation)
+
+
+def test_ctrl_c_keeps_the_best_so_far():
+    class Impatient(Silent):
+        def batch(self, epoch, batch, loss):
+            if epoch == 3 and batch == 2:
+                raise KeyboardInterrupt
+
+    fit = trainer().fit(line(), 10, batch=16, validation=line(32, 1), watch=Impatient())
+    assert fit.stopped == "interrupted" and len(fit.history) == 2 and fit.best == 2
+    assert mean_loss(loss, fit.model, line(32, 1)) == fit.history[1].validation
+
+
+def test_divergence_is_said():
+    with pytest.raises(FloatingPointError, match="smaller learning rate"):
+        trainer(SGD(lr=1e30)).fit(line(), 5, validation=line(32, 1))
+
+
+def test_divergence_after_a_good_epoch_keeps_it():
+    x, y = line()
+
+    class Poison(Silent):
+        def epoch(self, record):
+            y[:] = np.nan
+
+    fit = trainer().fit((x, y), 5, validation=line(32, 1), watch=Poison())
+    assert fit.stopped == "diverged" and fit.best == 1
+    assert np.isfinite(fit.model.layers[0].weight).all()
+
+
+def test_data_that_do_not_fit_together():
+    x, y = line()
+    with pytest.raises(BadInput, match="64, 63 rows"):
+        trainer().fit((x, y[1:]))
+    with pytest.raises(BadInput, match="no rows"):
+        trainer().fit((x[:0], y[:0]))
+    with pytest.raises(BadInput, match="at least 1"):
+        trainer().fit((x, y), 0)
+
+
+def test_fewer_rows_than_a_batch():
+    fit = trainer().fit(line(5), 3, batch=100)
+    assert len(fit.history) == 3 and math.isnan(fit.history[0].validation)
+
+
+def test_progress_in_plain_lines():
+    stream = io.StringIO()
+    metric = Metric("RMSE", lambda model, x, y: loss(model, x, y) ** 0.5)
+    trainer().fit(line(), 40, validation=line(32, 1), metric=metric, watch=PlainProgress(stream))
+    lines = stream.getvalue().splitlines()
+    assert 10 <= len(lines) <= 16
+    assert lines[0].startswith("epoch 1/40  loss ") and "validation" in lines[0]
+    assert lines[-1].startswith("epoch 40/40") and "RMSE" in lines[-1]
+    assert type(progress(stream)) is PlainProgress
+
+
+def test_progress_as_a_bar():
+    stream = io.StringIO()
+    trainer().fit(line(), 4, validation=line(32, 1), watch=LiveProgress(stream))
+    assert "epoch 4/4" in stream.getvalue() and "validation" in stream.getvalue()
