@@ -194,6 +194,14 @@ def test_power_error_bound(level):
     assert ulp_error(run4(x4, y4), exact).max() <= 0.51
 
 
+def test_integer_powers_wrap_and_round_to_zero():
+    x = np.array([2, -2, 3, 0, 1, -1, 2, 0, -1, -1, 7, 2], np.int32)
+    y = np.array([10, 31, 40, 0, -5, -5, -1, -1, 4, -4, 1, 32], np.int32)
+    got = FlatMap(lambda k, a, b: k.power(a, b), [np.int32] * 2)(x, y)
+    wrapped = (3**40 + 2**31) % 2**32 - 2**31
+    assert got.tolist() == [1024, -(2**31), wrapped, 1, 1, -1, 0, 0, 1, 1, 7, 0]
+
+
 def test_maximum_and_minimum_pass_nan_on():
     x = np.array([1, NAN, 2, NAN, -INF, 3], np.float32)
     y = np.array([2, 1, NAN, NAN, INF, 3], np.float32)

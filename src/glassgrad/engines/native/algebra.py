@@ -347,6 +347,8 @@ class LLVMAlgebra(Algebra):
 
     def floor(self, x: Lanes) -> Lanes:
         """The largest integer not above x."""
+        if x.dtype.kind != "f":
+            return x
         # without FMA there may be no rounding instruction either, and llvm.floor would be a call
         return self._intrinsic("llvm.floor", x) if self.fused else math_round.floor(self, x)
 
@@ -387,7 +389,8 @@ class LLVMAlgebra(Algebra):
         return self.shared("erf", x, lambda: math_erf.erf(self, x))
 
     def power(self, x: Operand, y: Operand) -> Lanes:
-        """x to the y, with the special cases of C's pow."""
+        """x to the y, with the special cases of C's pow; integers wrap."""
         a, b = self._lifted(x, y)
-        return self._emit("power", a.dtype, lambda *_: math_power.power(self, a, b).value,
-                          a.value, b.value)  # fmt: skip
+        rule = math_power.power if a.dtype.kind == "f" else math_power.integer_power
+        key = ("power", a.dtype, a.value.type, a.value.text, b.value.text)
+        return self.once(key, lambda: rule(self, a, b))

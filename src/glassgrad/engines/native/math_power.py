@@ -19,10 +19,11 @@ from glassgrad.engines.native.math_double import (
 )
 from glassgrad.engines.native.math_exp import TABLES, reduce, scaled
 from glassgrad.engines.native.math_log import split
-from glassgrad.graph.dtype import FLOAT32, FLOAT64
+from glassgrad.graph.dtype import BOOL, FLOAT32, FLOAT64
 
 if TYPE_CHECKING:
     from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+    from glassgrad.engines.native.emit import Value
 
 TAIL = (
     0.3999999999999998, 0.2857142857144383, 0.22222222217793502, 0.1818181884348535,
@@ -46,8 +47,30 @@ TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 LN2 = 0.6931471805599453
 
 
+def integer_power(k: LLVMAlgebra, x: Lanes, y: Lanes) -> Lanes:
+    """x to the y of integers, wrapping, by squaring; for y < 0 it is 1/x**-y rounded to 0.
+
+    (NumPy refuses negative exponents: whoever wants that checks them beforehand.)
+    """
+    if x.dtype == BOOL:
+        return k.logical_or(x, k.logical_not(y))
+    unit = k.logical_or(k.equal(x, 1), k.equal(x, -1)) if x.dtype.kind == "i" else None
+    size = y if unit is None else k.abs(y)
+
+    def square(_: Value, *carried: Value) -> list[Value]:
+        product, base, left = (k.wrap(v, x.dtype) for v in carried)
+        product = k.where(k.equal(left & 1, 0), product, product * base)
+        return [product.value, (base * base).value, k.integer("lshr", left, 1).value]
+
+    start = [k.lift(1, x).value, x.value, size.value]
+    result = k.wrap(k.function.loop(0, 8 * x.dtype.itemsize, 1, square, start)[0], x.dtype)
+    if unit is None:
+        return result
+    return k.where(k.logical_or(k.less_equal(0, y), unit), result, k.lift(0, x))
+
+
 def power(k: LLVMAlgebra, x: Lanes, y: Lanes) -> Lanes:
-    """x to the y."""
+    """x to the y of floats."""
     size = k.abs(x)
     whole = k.equal(k.floor(y), y)
     odd = k.logical_and(whole, k.not_equal(2 * k.floor(0.5 * y), y))
