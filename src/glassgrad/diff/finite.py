@@ -11,7 +11,7 @@ import numpy as np
 from glassgrad.graph.node import Node, constant_value
 
 _BOUNDED = {"sigmoid", "sigmoid_slope", "tanh_slope", "tanh", "sign"}
-_MOVES = {"broadcast", "reshape", "transpose", "slice", "place", "concatenate", "item", "update"}
+_MOVES = {"alias", "broadcast", "reshape", "transpose", "slice", "place", "concatenate", "item", "update"}
 _KEEPS = _MOVES | {
     "add", "subtract", "multiply", "negative", "square", "sin", "cos", "relu", "abs", "clip", "maximum",
     "minimum", "where", "contract", "reduce", "take", "scatter_add", "cast", "floor", "stop_gradient",
@@ -21,7 +21,7 @@ _KEEPS = _MOVES | {
 
 def bounded(node: Node) -> bool:
     """Whether the value is finite whatever the inputs hold, infinities included (NaN aside)."""
-    while node.name in ("broadcast", "reshape", "transpose"):
+    while node.name in ("alias", "broadcast", "reshape", "transpose"):
         node = node.inputs[0]
     if node.name == "cast":
         return node.inputs[0].dtype.kind != "f" or bounded(node.inputs[0])

@@ -120,6 +120,30 @@ def _softmax(node: Node) -> Node | None:
     return k.exp(top.inputs[0] - _seen_through(total, chain))
 
 
+@law("u - logsumexp(u), u = x - c: no gradient through the shift c", EXTENDING, "subtract",
+     lambda x: (x - np.max(x)) - np.log(np.sum(np.exp(x - np.max(x)))), [V])  # fmt: skip
+def _shift_of_log_softmax(node: Node) -> Node | None:
+    """The shift cancels; its gradient, a sum of zeros, need not be computed."""
+    u, spread = node.inputs
+    total, chain = _through_views(spread)
+    if not (isinstance(total.op, Reduce) and total.op.kind == "logsumexp" and total.inputs[0] is u):
+        return None
+    match u:
+        case Node("subtract", (x, c)) if c.linked and _constant_along(c, total.op.axes):
+            fixed = x - k.stop_gradient(c)
+            return fixed - _seen_through(make(total.op, fixed), chain)
+    return None
+
+
+def _constant_along(node: Node, axes: Sequence[int]) -> bool:
+    """Whether a node is the same all along some axes, by its form."""
+    if node.name != "broadcast":
+        return False
+    inner = node.inputs[0].shape
+    lead = node.ndim - len(inner)
+    return all(a < lead or inner[a - lead] == 1 for a in axes)
+
+
 @law("1/(1 + exp(x)) -> sigmoid(-x)", EXTENDING, "divide", lambda x: 1 / (1 + np.exp(x)), [V])
 def _sigmoid(node: Node) -> Node | None:
     top, bottom = node.inputs

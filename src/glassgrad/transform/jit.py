@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import update_wrapper
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,14 +24,15 @@ from glassgrad.transform.tree import Tree, flatten, paths, unflatten
 
 
 def _native(outputs: Sequence[Node], inputs: Sequence[Node]) -> Program:
-    from glassgrad.engines.native.program import compile_graph
+    from glassgrad.engines.native.program import NativeProgram
 
-    return compile_graph(outputs, inputs)
+    return NativeProgram(outputs, inputs)
 
 
 ENGINES: dict[str, Engine] = {"reference": ReferenceProgram, "native": _native}
 
 Key = tuple[Any, ...]
+CONTAINERS = {"tuple": tuple, "list": list, "dict": dict}
 
 
 class Specialisation(NamedTuple):
@@ -52,12 +54,17 @@ class Jit:
         self.engine = engine
         self.check = check
         self.programs: dict[Key, list[Specialisation]] = {}
+        self._fast: Callable[..., Any] = self._general
 
     def __repr__(self) -> str:
         count = sum(len(group) for group in self.programs.values())
         return f"<{label_of(self.f)} compiled for the {self.engine} engine, {count} programs>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._general(*args, **kwargs) if kwargs else self._fast(*args)
+
+    def _general(self, *args: Any, **kwargs: Any) -> Any:
+        """A call of any signature: the program that fits is found, or made."""
         leaves, tree = flatten((args, kwargs))
         if ACTIVE.get() is not None or any(isinstance(v, Array) for v in leaves):
             return self.f(*args, **kwargs)  # part of a larger trace
@@ -78,7 +85,10 @@ class Jit:
             self._check_again(leaves, tree, inputs, outputs)
         guards = [g for g in trace.guards if g.node.bound]
         final = finish([*outputs, *(g.node for g in guards)])
-        program = ENGINES[self.engine](final, inputs)
+        if self.engine == "native" and not guards and (call := _direct_call(tree, result)):
+            program, self._fast = _native_call(final, inputs, call, self._general)
+        else:
+            program = ENGINES[self.engine](final, inputs)
         return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
 
     def _trace(self, leaves: Sequence[Any], tree: Tree) -> tuple[list[Node], list[Node], Tree, Trace]:
@@ -123,6 +133,47 @@ class Jit:
                 guards = f", {len(made.guards)} guarded values" if made.guards else ""
                 lines.append(f"program {number}{guards}: {made.program.report()}")
         return "\n".join(lines)
+
+
+def _direct_call(tree: Tree, result: Tree) -> tuple[Tree, Tree] | None:
+    """The arguments' and the result's structure, where a builtin can take them apart itself."""
+    args, kwargs = tree.children
+    return (args, result) if not kwargs.children and _is_plain(args) and _is_plain(result) else None
+
+
+def _is_plain(tree: Tree) -> bool:
+    if tree.kind == "leaf":
+        return True
+    named = tree.kind == "tuple" and tree.label is not None
+    return tree.kind in CONTAINERS and not named and all(map(_is_plain, tree.children))
+
+
+def _native_call(
+    outputs: Sequence[Node],
+    inputs: Sequence[Node],
+    call: tuple[Tree, Tree],
+    receiver: Callable[..., Any],
+) -> tuple[Program, Callable[..., Any]]:
+    """The program, and its builtin, which gives calls of another signature to the receiver."""
+    from glassgrad.engines.native.call import ArraySpec, Signature
+    from glassgrad.engines.native.call import Tree as CallTree
+    from glassgrad.engines.native.program import NativeProgram
+
+    def shaped(tree: Tree, number: Iterator[int]) -> Any:
+        if tree.kind == "leaf":
+            return next(number)
+        children = tuple(shaped(child, number) for child in tree.children)
+        keys = tree.label if tree.kind == "dict" else ()
+        return CallTree(CONTAINERS[tree.kind], children, keys)
+
+    signature = Signature(
+        tuple(ArraySpec(n.shape, n.dtype) for n in inputs),
+        tuple(ArraySpec(n.shape, n.dtype, scalar=n.shape == ()) for n in outputs),
+        shaped(call[0], count()).children,
+        shaped(call[1], count()),
+    )
+    program = NativeProgram(outputs, inputs, signature=signature, receiver=receiver)
+    return program, program.fast
 
 
 def _leaf_names(f: Function, tree: Tree) -> list[str]:
