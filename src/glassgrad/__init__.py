@@ -8,6 +8,7 @@ array([0.        , 0.63970001])
 from glassgrad.array import Array
 from glassgrad.graph.errors import GlassgradError
 from glassgrad.transform import random
+from glassgrad.transform.define import define_op
 from glassgrad.transform.expression import (
     ComputationalGraph,
     evaluate,
@@ -28,6 +29,7 @@ __all__ = [
     "Array",
     "ComputationalGraph",
     "GlassgradError",
+    "define_op",
     "evaluate",
     "grad",
     "gradients",

@@ -63,9 +63,11 @@ def rebuild(
         if node in new:
             continue
         inputs = tuple(new[x] for x in node.inputs)
-        with node.trace.making("rewrite", node, rule):
-            made = node if inputs == node.inputs else make(node.op, *inputs)
-            new[node] = made if change is None else change(node, made)
+        made = node
+        if inputs != node.inputs:
+            with node.trace.making("rewrite", node, rule):
+                made = make(node.op, *inputs)
+        new[node] = made if change is None else change(node, made)
     return new
 
 

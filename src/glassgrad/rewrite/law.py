@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from glassgrad.graph.node import Node
+from glassgrad.graph.provenance import Origin
 from glassgrad.graph.traverse import rebuild
 
 Rewrite = Callable[[Node], Node | None]
@@ -91,10 +92,26 @@ def apply_laws(
     return list(outputs)
 
 
-def _fire(node: Node, laws: Iterable[Law]) -> Firing | None:
-    for law in laws:
-        with node.trace.making("rewrite", node, law.name):
+def _fire(node: Node, laws: Sequence[Law]) -> Firing | None:
+    if not laws:
+        return None
+    with node.trace.making("rewrite", node, _SOME_LAW):
+        for law in laws:
             new = law.apply(node)
-        if new is not None and new is not node:
-            return Firing(law, node, new)
+            if new is not None and new is not node:
+                _remember(law, node, new)
+                return Firing(law, node, new)
     return None
+
+
+_SOME_LAW = "law"
+MOST_ORIGINS = 8
+
+
+def _remember(law: Law, old: Node, new: Node) -> None:
+    """The new node descends from the old one by this law, also where it was there before."""
+    origins = new.trace.root().origins.setdefault(new, [])
+    if origins and origins[0].source is old:
+        origins[0] = origins[0]._replace(rule=law.name)
+    elif len(origins) < MOST_ORIGINS:
+        origins.append(Origin("rewrite", None, old, law.name))
