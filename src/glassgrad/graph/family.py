@@ -172,9 +172,9 @@ def _fit(trace: Any, x: Operand, dtype: DType, shape: Shape) -> Node:
 
 
 def scaled(x: Node, factor: Node | float) -> Node:
-    """x times a local derivative; a factor of 1 or -1 costs no product."""
+    """x times a local derivative of its shape; a factor of 1 or -1 costs no product."""
     if isinstance(factor, Node):
-        return x * factor
+        return factor if literal(x) == 1 else x * factor
     return x if factor == 1 else -x if factor == -1 else x * factor
 
 

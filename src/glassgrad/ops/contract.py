@@ -7,7 +7,7 @@ from itertools import count
 
 from glassgrad.graph.dtype import promote
 from glassgrad.graph.errors import DTypeError, ShapeError
-from glassgrad.graph.family import broadcast_to, cast, reshape
+from glassgrad.graph.family import broadcast_to, cast, reshape, scaled
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.op import Aval, Op
 from glassgrad.graph.provenance import at_caller
@@ -111,6 +111,9 @@ def contract(x: Node, lhs: Labels, y: Node, rhs: Labels, out: Labels) -> Node:
     dtype = promote(x.dtype, y.dtype)
     x, lhs = _sum_private(cast(x, dtype), lhs, {*rhs, *out})
     y, rhs = _sum_private(cast(y, dtype), rhs, {*lhs, *out})
+    if not lhs or not rhs:  # a 0-d operand only scales the other
+        labels = lhs or rhs
+        return transpose(scaled(x, y) if rhs else scaled(y, x), tuple(map(labels.index, out)))
     names: dict[int, int] = {}
     numbers = count()
     for label in (*lhs, *rhs):
