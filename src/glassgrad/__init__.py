@@ -6,6 +6,7 @@ array([0.        , 0.63970001])
 """
 
 from glassgrad.array import Array
+from glassgrad.explain.story import explain
 from glassgrad.graph.errors import GlassgradError
 from glassgrad.transform import random
 from glassgrad.transform.define import define_op
@@ -31,6 +32,7 @@ __all__ = [
     "GlassgradError",
     "define_op",
     "evaluate",
+    "explain",
     "grad",
     "gradients",
     "hessian",

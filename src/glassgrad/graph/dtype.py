@@ -28,7 +28,7 @@ def as_dtype(dtype: Any, what: str = "an array") -> DType:
     """
     found = np.dtype(dtype).newbyteorder("=")
     if found in SUPPORTED:
-        return found
+        return SUPPORTED[SUPPORTED.index(found)]  # NumPy's own object, which calls recognise
     if found.kind == "c":
         advice = "complex numbers are not supported yet: pass the real and imaginary parts apart"
     elif found.kind == "f":

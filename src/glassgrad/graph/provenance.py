@@ -18,10 +18,11 @@ import numpy as np
 if TYPE_CHECKING:
     from glassgrad.graph.node import Node
 
-_INTERNAL = (
-    *(str(Path(f).resolve().parent) + "/" for f in (str(Path(__file__).parent), np.__file__)),
-    "<frozen ",
-)
+_HERE = Path(__file__).resolve().parent.parent
+_NUMPY = str(Path(np.__file__).resolve().parent) + "/"
+_LAYERS = ("graph", "ops", "diff", "rewrite", "engines", "array", "transform")
+_CORE = (*(f"{_HERE / layer}/" for layer in _LAYERS), _NUMPY, "<frozen ")
+_WHOLE = (f"{_HERE}/", _NUMPY, "<frozen ")
 
 
 class Site(NamedTuple):
@@ -65,24 +66,30 @@ _internal: dict[CodeType, bool] = {}
 
 
 def is_internal(code: CodeType) -> bool:
-    """Whether code is glassgrad's or NumPy's own, not the user's."""
+    """Whether code is NumPy's, or of the layers that trace: all else can be a line of the program."""
     known = _internal.get(code)
     if known is None:
-        known = _internal[code] = code.co_filename.startswith(_INTERNAL)
+        known = _internal[code] = code.co_filename.startswith(_CORE)
     return known
 
 
 def caller() -> Site | None:
-    """The nearest frame outside glassgrad and NumPy: the user's line."""
+    """The nearest frame that is a line of the program: the user's, or of a ready-made layer."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None:
-        if not is_internal(frame.f_code):
-            return Site(frame.f_code, frame.f_lasti)
+    while frame is not None and is_internal(frame.f_code):
         frame = frame.f_back
-    return None
+    return None if frame is None else Site(frame.f_code, frame.f_lasti)
 
 
 def at_caller() -> str:
-    """The user's line as the tail of an error message, empty where there is none."""
-    site = caller()
-    return "" if site is None else f"\n  at {site}"
+    """The line of the program as the tail of an error message; for a layer's line the user's too."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    lines: list[str] = []
+    while frame is not None:
+        if not is_internal(frame.f_code):
+            word = "called from" if lines else "at"
+            lines.append(f"\n  {word} {Site(frame.f_code, frame.f_lasti)}")
+            if not frame.f_code.co_filename.startswith(_WHOLE):
+                return lines[0] if len(lines) == 1 else lines[0] + lines[-1]
+        frame = frame.f_back
+    return lines[0] if lines else ""

@@ -14,6 +14,15 @@ from glassgrad.graph.node import Node, make
 from glassgrad.graph.op import Aval, Op
 from glassgrad.graph.provenance import at_caller
 
+VERBS = {
+    "sum": "copies the gradient to each element",
+    "prod": "scales the gradient by the product of the other elements",
+    "max": "routes the gradient to the largest element",
+    "min": "routes the gradient to the smallest element",
+    "any": "passes no gradient: its answer is yes or no",
+    "all": "passes no gradient: its answer is yes or no",
+    "logsumexp": "shares the gradient among the elements by their softmax",
+}
 LINEAR = "sum"
 CHOOSING = ("max", "min")
 
@@ -25,9 +34,13 @@ class Reduce(Op):
     """
 
     name = "reduce"
-    verb = "sum copies the gradient to each element; max and min route it to the winners"
     kind: str
     axes: tuple[int, ...]
+
+    @property
+    def verb(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What it does to a gradient, by its kind."""
+        return VERBS[self.kind]
 
     def infer(self, *inputs: Node) -> Aval:
         """The shape without the axes."""

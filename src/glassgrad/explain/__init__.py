@@ -1,0 +1,1 @@
+"""Read a graph: what a number is, why it has this value, and which line it came from."""
