@@ -20,18 +20,23 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines.native import pyabi
-from glassgrad.engines.native.emit import F64, I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.emit import F64, I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 
 _KEPT = 2  # results remembered for each output
 
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """The shape and dtype of one argument or result; `scalar`: returned as a NumPy scalar."""
+    """The shape and dtype of one argument or result.
+
+    `scalar`: returned as a NumPy scalar. `takes`: "array", "float" (a Python float, exactly) or
+    "both".
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     scalar: bool = False
+    takes: str = "both"
 
     @property
     def nbytes(self) -> int:
@@ -192,10 +197,15 @@ class _Caller:
     def _argument_data(self, spec: ArraySpec, x: Value) -> Value:
         """The address of the argument's elements."""
         f = self.f
+        if spec.takes == "float":
+            self._need(self._is_type(x, "PyFloat_Type"))
+            return f.at(x, I8, pyabi.FLOAT_VALUE)
         if spec.shape or spec.dtype != np.float64:
             self._check_array(spec, x, pyabi.C_CONTIGUOUS | pyabi.ALIGNED)
             return self._field(x, pyabi.DATA)
-        is_float = self._is_type(x, "PyFloat_Type") | self._is_type(x, "PyDoubleScalar_Type")
+        is_float = self._is_type(x, "PyDoubleScalar_Type")
+        if spec.takes == "both":
+            is_float = is_float | self._is_type(x, "PyFloat_Type")
 
         def array() -> list[Value]:
             self._check_array(spec, x, pyabi.C_CONTIGUOUS | pyabi.ALIGNED)
@@ -213,12 +223,23 @@ class _Caller:
 
     def _describes(self, spec: ArraySpec, x: Value, flags: int) -> Value:
         f = self.f
-        same = f.compare(
-            "eq", self._field(x, pyabi.DESCR), self._symbol(pyabi.descr(spec.dtype))
-        )
+        same = self._has_dtype(spec, self._field(x, pyabi.DESCR))
         same = same & f.compare("eq", self._field(x, pyabi.NDIM, I32), len(spec.shape))
         found = self._field(x, pyabi.FLAGS, I32) & flags
         return same & f.compare("eq", found, flags)
+
+    def _has_dtype(self, spec: ArraySpec, descr: Value) -> Value:
+        """The dtype's usual object, or another of the same scalar type and byte order."""
+        f = self.f
+        usual = f.compare("eq", descr, self._symbol(pyabi.descr(spec.dtype)))
+
+        def equal() -> list[Value]:
+            type_ = self._field(descr, pyabi.DESCR_TYPE)
+            order = self._field(descr, pyabi.DESCR_ORDER, I8)
+            same = f.compare("eq", type_, self._symbol(pyabi.scalar_type(spec.dtype)))
+            return [same & f.compare("eq", order, ord(spec.dtype.byteorder))]
+
+        return f.branch(usual, lambda: [f.const(I1, 1)], equal)[0]
 
     def _has_shape(self, spec: ArraySpec, x: Value) -> Value:
         f = self.f

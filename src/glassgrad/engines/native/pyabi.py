@@ -21,6 +21,8 @@ TUPLE_ITEMS = 24
 LIST_ITEMS = 24
 DATA, NDIM, DIMS, BASE, DESCR, FLAGS, WEAKREFS = 16, 24, 32, 48, 56, 64, 72  # of an array
 
+DESCR_TYPE, DESCR_ORDER = 16, 26  # of a dtype: its scalar type, its byte order
+
 C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
 METH_FASTCALL = 0x80
 
@@ -85,7 +87,13 @@ def _array_agrees() -> bool:
         and _word(id(a) + DESCR) == id(a.dtype) == id(np.dtype(np.float32))
         and flags & (C_CONTIGUOUS | OWNDATA | ALIGNED | WRITEABLE) == 0x505
         and _word(id(a) + WEAKREFS) == 0
+        and all(_dtype_agrees(np.dtype(c)) for c in "?bBhHiIlLqQfd")
     )
+
+
+def _dtype_agrees(dtype: np.dtype[Any]) -> bool:
+    order = ctypes.c_char.from_address(id(dtype) + DESCR_ORDER).value
+    return _word(id(dtype) + DESCR_TYPE) == id(dtype.type) and order == dtype.byteorder.encode()
 
 
 @cache
@@ -98,13 +106,20 @@ def addresses() -> dict[str, int]:
     types = {"PyArray_Type": np.ndarray, "PyTuple_Type": tuple, "PyList_Type": list}
     types |= {"PyDict_Type": dict, "PyFloat_Type": float, "PyDoubleScalar_Type": np.float64}
     found |= {name: id(type_) for name, type_ in types.items()}
-    found |= {descr(np.dtype(c)): id(np.dtype(c)) for c in "?bBhHiIlLqQfd"}
+    dtypes = [np.dtype(c) for c in "?bBhHiIlLqQfd"]
+    found |= {descr(d): id(np.dtype(d.str[1:])) for d in dtypes}
+    found |= {scalar_type(d): id(np.dtype(d.str[1:]).type) for d in dtypes}
     return {name: int(address) for name, address in found.items() if address is not None}
 
 
 def descr(dtype: np.dtype[Any]) -> str:
     """The symbol of a dtype's one object."""
     return f"descr_{dtype.kind}{dtype.itemsize}"
+
+
+def scalar_type(dtype: np.dtype[Any]) -> str:
+    """The symbol of a dtype's scalar type."""
+    return f"scalar_{dtype.kind}{dtype.itemsize}"
 
 
 _IMMORTAL: list[Any] = []  # method definitions: a builtin may outlive the program that made it
