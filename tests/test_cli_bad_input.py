@@ -26,8 +26,10 @@ def inside(tmp_path, monkeypatch):
 def refused(capsys, words):
     assert main(words) == 2
     out, err = capsys.readouterr()
-    assert err.startswith("glassgrad") and "Traceback" not in err + out
-    return " ".join(err.split())
+    assert "Traceback" not in err + out
+    start = err.index("glassgrad")
+    assert "epoch" in err[:start] or not start
+    return " ".join(err[start:].split())
 
 
 WORDS = [
@@ -142,7 +144,7 @@ def test_a_model_of_another_kind(capsys, inside):
 
 def test_a_failed_training_leaves_the_old_model(capsys, inside, model):
     before = {p.name: p.read_bytes() for p in model.iterdir()}
-    assert "smaller learning rate" in refused(capsys, [*TRAIN, "--out", "m", "--lr", "1e38"])
+    assert "smaller learning rate" in refused(capsys, [*TRAIN, "--out", "m", "--lr", "1e30"])
     assert {p.name: p.read_bytes() for p in model.iterdir()} == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -135,9 +136,7 @@ def loss_and_metric(target: ClassTarget | NumberTarget) -> tuple[Callable[..., A
     """The loss of a network for a target, and the figure that people read."""
     if isinstance(target, ClassTarget):
         return _class_loss, Metric("accuracy", _accuracy)
-    return _number_loss, Metric(
-        "RMSE", lambda model, x, y: _number_loss(model, x, y) ** 0.5 * target.scale
-    )
+    return _number_loss, Metric("RMSE", _number_loss, lambda mean: math.sqrt(mean) * target.scale)
 
 
 def _class_loss(model: MLP, x: Any, labels: Any) -> Any:
@@ -148,8 +147,10 @@ def _number_loss(model: MLP, x: Any, y: Any) -> Any:
     return squared_error(model(x), y)
 
 
-def _accuracy(model: MLP, x: np.ndarray, labels: np.ndarray) -> float:
-    return float((model(x).argmax(axis=1) == labels).mean())
+def _accuracy(model: MLP, x: Any, labels: Any) -> Any:
+    logits = model(x)
+    chosen = np.arange(logits.shape[1]) == labels[:, None]
+    return np.mean(np.sum(np.where(chosen, logits, 0), axis=1) == np.max(logits, axis=1))
 
 
 def _test(task: TableTask, options: TableOptions, fit: Fit) -> TableRun:

@@ -16,6 +16,7 @@ from glassgrad.optim import Optimiser
 from glassgrad.train.history import Epoch, Fit, Silent, Watcher
 from glassgrad.transform.gradient import value_and_grad
 from glassgrad.transform.jit import jit
+from glassgrad.transform.tree import Tree, flatten, unflatten
 
 CHUNK = 8192
 """Rows that are evaluated at once."""
@@ -23,21 +24,38 @@ CHUNK = 8192
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure for people, measured on the validation rows: `measure(model, *arrays)`."""
+    """A figure for people: `finish` of the mean over the validation rows of `measure`.
+
+    `measure(model, *arrays)` is compiled, like the loss; `finish` sees one number.
+    """
 
     name: str
-    measure: Callable[..., float]
+    measure: Callable[..., Any]
+    finish: Callable[[float], float] = float
 
 
 @dataclass
 class _Run:
-    """Where a run stands; replaced piece by piece, each by one assignment."""
+    """Where a run stands; replaced piece by piece, each by one assignment.
 
-    model: Any
-    state: Any
+    `leaves` are the arrays of (model, state): a compiled step takes a plain tuple fastest.
+    """
+
+    leaves: tuple[Any, ...]
+    structure: Tree
     best: tuple[float, int, Any]
     history: list[Epoch]
     stopped: Any = "epochs"
+
+    @property
+    def model(self) -> Any:
+        """The model as it is now."""
+        return unflatten(self.structure, list(self.leaves))[0]
+
+    @property
+    def state(self) -> Any:
+        """The state of the optimiser as it is now."""
+        return unflatten(self.structure, list(self.leaves))[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +94,18 @@ class Trainer:
             raise BadInput(f"epochs and batch must be at least 1, not {epochs} and {batch}.")
         rows = count_rows(data)
         watch = watch or Silent()
-        step = self.compiled_step()
+        leaves, structure = flatten((self.model, self.opt.init(self.model)))
+        run = _Run(tuple(leaves), structure, (math.inf, 0, self.model), [])
+        step = self.compiled_step(structure)
+        judge = self.compiled_judge(structure, metric)
         generator = np.random.default_rng(seed)
-        run = _Run(self.model, self.opt.init(self.model), (math.inf, 0, self.model), [])
         watch.begin(epochs, max(1, rows // batch), metric.name if metric else "")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
                 for number in range(1, epochs + 1):
                     started = time.perf_counter()
                     loss = _one_pass(step, run, batches(data, batch, generator), number, watch)
-                    record = self._measure(run, number, loss, validation, metric, started)
+                    record = _measure(judge, run, (number, loss, started), validation, metric)
                     watch.epoch(record)
                     if not _keep_best(run, record, validation is not None, patience):
                         break
@@ -101,54 +121,68 @@ class Trainer:
             )
         return Fit(model, run.state, tuple(run.history), best, run.stopped)
 
-    def compiled_step(self) -> Callable[..., tuple[Any, Any, Any]]:
-        """The step (model, state, *batch) -> (model, state, loss), compiled when first called."""
+    def compiled_step(self, structure: Tree) -> Callable[..., tuple[Any, Any]]:
+        """The step (leaves of model and state, *batch) -> (new leaves, loss), to be compiled."""
 
-        def step(model: Any, state: Any, *batch: Any) -> tuple[Any, Any, Any]:
+        def step(leaves: tuple[Any, ...], *batch: Any) -> tuple[Any, Any]:
+            model, state = unflatten(structure, list(leaves))
             value, gradient = value_and_grad(self.loss)(model, *batch)
-            model, state = self.opt.step(model, gradient, state)
-            return model, state, value
+            new, _ = flatten(self.opt.step(model, gradient, state))
+            return tuple(new), value
 
         return jit(step, engine=self.engine)
 
-    def _measure(
-        self,
-        run: _Run,
-        number: int,
-        loss: float,
-        validation: Sequence[np.ndarray] | None,
-        metric: Metric | None,
-        started: float,
-    ) -> Epoch:
-        held, figure = math.nan, math.nan
-        if validation is not None:
-            held = mean_loss(self.loss, run.model, validation)
-            figure = metric.measure(run.model, *validation) if metric else math.nan
-        record = Epoch(number, loss, held, figure, time.perf_counter() - started)
-        run.history.append(record)
-        return record
+    def compiled_judge(self, structure: Tree, metric: Metric | None) -> Callable[..., Any]:
+        """The pair (loss, what the metric measures) of (leaves, *arrays), to be compiled."""
+
+        def judge(leaves: tuple[Any, ...], *arrays: Any) -> tuple[Any, Any]:
+            model, _ = unflatten(structure, list(leaves))
+            loss = self.loss(model, *arrays)
+            return loss, metric.measure(model, *arrays) if metric else loss
+
+        return jit(judge, engine=self.engine)
 
 
 class Diverged(BadInput, FloatingPointError):
     """Training whose loss became infinite or not a number."""
 
 
-def mean_loss(loss: Callable[..., Any], model: Any, arrays: Sequence[np.ndarray]) -> float:
-    """The mean of a loss over all rows, a chunk at a time, in plain NumPy."""
+def means(
+    judge: Callable[..., Any], leaves: tuple[Any, ...], arrays: Sequence[np.ndarray]
+) -> tuple[float, float]:
+    """The means over all rows of the two figures of a judge, a chunk at a time."""
     rows = count_rows(arrays)
-    total = 0.0
+    total = np.zeros(2)
     for start in range(0, rows, CHUNK):
         piece = [a[start : start + CHUNK] for a in arrays]
-        total += float(loss(model, *piece)) * len(piece[0])
-    return total / rows
+        total += np.array([float(v) for v in judge(leaves, *piece)]) * len(piece[0])
+    return float(total[0] / rows), float(total[1] / rows)
+
+
+def _measure(
+    judge: Callable[..., Any],
+    run: _Run,
+    known: tuple[int, float, float],
+    validation: Sequence[np.ndarray] | None,
+    metric: Metric | None,
+) -> Epoch:
+    """The record of an epoch of which number, loss and start are known; it enters the history."""
+    number, loss, started = known
+    held, figure = math.nan, math.nan
+    if validation is not None:
+        held, measured = means(judge, run.leaves, validation)
+        figure = metric.finish(measured) if metric else math.nan
+    record = Epoch(number, loss, held, figure, time.perf_counter() - started)
+    run.history.append(record)
+    return record
 
 
 def _one_pass(
-    step: Callable[..., tuple[Any, Any, Any]], run: _Run, source: Any, number: int, watch: Watcher
+    step: Callable[..., tuple[Any, Any]], run: _Run, source: Any, number: int, watch: Watcher
 ) -> float:
     total, done = 0.0, 0
     for piece in source:
-        run.model, run.state, value = step(run.model, run.state, *piece)
+        run.leaves, value = step(run.leaves, *piece)
         total += float(value)
         done += 1
         watch.batch(number, done, total / done)
