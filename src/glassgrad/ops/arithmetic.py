@@ -54,11 +54,12 @@ square = Elementwise(
 
 
 def _power_partials(k, z, x, y):  # pyright: ignore
-    """y·x^(y−1) and x^y·ln x; 0 where the factor y, or the limit at x = 0, makes it so."""
+    """y·x^(y−1) and x^y·ln x; at x = 0 the first is 0 where y is, the second its limit, 0."""
     c = literal(y)
     if c is not None:
         return 0 if c == 0 else 1 if c == 1 else c * x if c == 2 else c * k.power(x, c - 1), None
-    by_base = k.where(k.equal(y, 0), 0, y * k.power(x, y - 1))
+    at_origin = k.logical_and(k.equal(x, 0), k.equal(y, 0))  # y = 0 alone would lose d/dy of this
+    by_base = k.where(at_origin, 0, y * k.power(x, y - 1))
     return by_base, z * k.log(k.where(k.equal(x, 0), 1, x))
 
 

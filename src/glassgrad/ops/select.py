@@ -47,8 +47,8 @@ clip = Elementwise(
     scalar=lambda k, x, lo, hi: k.minimum(k.maximum(x, lo), hi),
     route=lambda k, t, x, lo, hi: (
         k.where(k.logical_and(k.less(lo, x), k.less(x, hi)), t, 0),
-        k.where(k.less(x, lo), t, 0),
-        k.where(k.less(hi, x), t, 0),
+        k.where(k.logical_and(k.less(x, lo), k.less(lo, hi)), t, 0),
+        k.where(k.less(hi, k.maximum(x, lo)), t, 0),  # crossed bounds: the value is hi
     ),
     kinks="x at a bound: the derivative is 0", verb="gates: passes the gradient between the bounds",
     samples=((-3.0, 3.0), (-2.0, -1.0), (1.0, 2.0)),

@@ -1,0 +1,1 @@
+"""The oracle: every registered op against 50-digit numbers, long doubles and plain loops."""

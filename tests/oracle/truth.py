@@ -1,0 +1,124 @@
+"""The truth about an elementwise op at points: its value and derivatives, from `math` in mpmath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mpmath import mp, mpf
+from oracle.mp_algebra import DIGITS, MP, NAN, OutsideDomain, real
+
+from glassgrad.graph.family import Elementwise
+
+STEP = mpf("1e-60")
+HUGE = (mpf("1e400"), mpf("1e800"))  # what infinity stands for, where a formula says inf/inf
+
+
+def digits(point: Sequence[Any]) -> int:
+    """How many digits differences need at a point: more where operands are tiny or huge."""
+    moderate = all(isinstance(x, bool) or x == 0 or mpf("1e-30") < abs(x) < 1e30 for x in point)
+    return DIGITS if moderate else 4 * DIGITS
+
+
+def value(op: Elementwise, point: Sequence[Any]) -> Any:
+    """The op's mathematics at a point, to 50 digits and more; raises where it has no real value."""
+    with mp.workdps(digits(point)):
+        try:
+            found = real(op.math(MP, *point))
+        except ZeroDivisionError:
+            raise OutsideDomain from None
+    return found
+
+
+def limit(op: Elementwise, point: Sequence[Any]) -> Any:
+    """The value; of one operand also its limit at infinity, where the formula says inf/inf."""
+    found = value(op, point)
+    if isinstance(found, bool) or not mp.isnan(found) or op.arity > 1 or not mp.isinf(point[0]):
+        return found
+    near, far = (value(op, [mp.sign(point[0]) * h]) for h in HUGE)
+    if near == far or abs(near - far) <= abs(far) * mpf("1e-50"):
+        return far
+    if abs(far) < mpf("1e-350"):
+        return mpf(0)
+    return mp.sign(far) * mp.inf if abs(near) > mpf("1e350") else NAN
+
+
+class Slope(NamedTuple):
+    """The one-sided derivatives by one operand; None where the op has no value on that side."""
+
+    left: Any
+    right: Any
+
+    @property
+    def smooth(self) -> bool:
+        """Whether both sides agree, so that there is a derivative."""
+        if not all(s is not None and mp.isfinite(s) for s in self):
+            return False
+        scale = max(abs(self.left), abs(self.right))
+        return bool(abs(self.left - self.right) <= scale * mpf("1e-40") + mpf("1e-50"))
+
+    @property
+    def mean(self) -> Any:
+        """The central difference."""
+        return (self.left + self.right) / 2
+
+
+def step(x: Any) -> Any:
+    """A step that is small against the number, and against 1."""
+    return STEP * min(abs(x), 1) if x else STEP
+
+
+def cleaned(x: Any) -> Any:
+    """Zero for what is rounding alone, far below the least float64."""
+    return mpf(0) if abs(x) < mpf("1e-360") else x
+
+
+def moved(point: Sequence[Any], **by: Any) -> list[Any]:
+    """The point with some operands (o0, o1, …) moved."""
+    return [x + by[f"o{i}"] if f"o{i}" in by else x for i, x in enumerate(point)]
+
+
+def slope(op: Elementwise, point: Sequence[Any], i: int) -> Slope:
+    """The derivatives by operand i from the left and from the right, by differences."""
+    with mp.workdps(digits(point)):
+        h = step(point[i])
+        here = value(op, point)
+        sides = []
+        for sign in (-1, 1):
+            try:
+                there = value(op, moved(point, **{f"o{i}": sign * h}))
+                jumps = abs(there - here) > mpf("1e-20") * (1 + max(abs(there), abs(here)))
+                sides.append(sign * mp.inf if jumps else sign * (there - here) / h)
+            except OutsideDomain:
+                sides.append(None)
+        return Slope(*sides)
+
+
+def first(op: Elementwise, point: Sequence[Any], i: int) -> Any:
+    """The derivative by operand i: a central difference, exact to more than 50 digits."""
+    with mp.workdps(digits(point)):
+        h = step(point[i])
+        up, down = (value(op, moved(point, **{f"o{i}": d})) for d in (h, -h))
+        return cleaned((up - down) / (2 * h))
+
+
+def second(op: Elementwise, point: Sequence[Any], i: int, j: int) -> Any:
+    """The second derivative by operands i and j, by central differences; None where there is none."""
+    with mp.workdps(digits(point)):
+        if i == j:
+            h = step(point[i])
+            up, here, down = (value(op, moved(point, **{f"o{i}": d})) for d in (h, 0, -h))
+            return cleaned((up - 2 * here + down) / (h * h))
+        found, check = (_mixed(op, point, i, j, scale) for scale in (1, 3))
+        agree = abs(found - check) <= mpf("1e-40") * abs(found) + mpf("1e-350")
+        return cleaned(found) if agree else None
+
+
+def _mixed(op: Elementwise, point: Sequence[Any], i: int, j: int, scale: int) -> Any:
+    h, s = scale * step(point[i]), step(point[j])
+    corners = [
+        a * b * value(op, moved(point, **{f"o{i}": a * h, f"o{j}": b * s}))
+        for a in (-1, 1)
+        for b in (-1, 1)
+    ]
+    return sum(corners) / (4 * h * s)
