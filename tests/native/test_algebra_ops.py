@@ -66,7 +66,8 @@ def judged(rule, operands):
     with np.errstate(all="ignore"):
         exact = rule(NUMPY, *(x.astype(wide.get(x.dtype, x.dtype)) for x in operands))
         values = exact.astype(np.float64)
-        return values, np.where(np.isfinite(values), exact - values, 0).astype(np.float64)
+        rest = (exact - values) / np.abs(np.spacing(values))
+        return values, np.where(np.isfinite(values), rest, 0).astype(np.float64)
 
 
 def check(rule, operands, bound):

@@ -48,15 +48,9 @@ def _split(k: LLVMAlgebra, x: Lanes) -> Pair:
 
 
 def product(k: LLVMAlgebra, x: Pair, y: Pair) -> Pair:
-    """x * y, to twice the precision."""
+    """x * y, to twice the precision; the low part may be a few ulps of the high one."""
     p = exact_product(k, x.high, y.high)
-    return ordered_sum(k, p.high, p.low + k.fma(x.high, y.low, x.low * y.high))
-
-
-def total(k: LLVMAlgebra, x: Pair, y: Pair) -> Pair:
-    """x + y, to twice the precision."""
-    s = exact_sum(k, x.high, y.high)
-    return ordered_sum(k, s.high, s.low + (x.low + y.low))
+    return Pair(p.high, p.low + k.fma(x.high, y.low, x.low * y.high))
 
 
 def residual(k: LLVMAlgebra, x: Lanes, y: Lanes, z: float) -> Lanes:

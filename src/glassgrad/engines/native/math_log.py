@@ -68,25 +68,27 @@ def integer_to_float(k: LLVMAlgebra, i: Lanes, f: Format) -> Lanes:
 
 def _correction(k: LLVMAlgebra, f: Lanes) -> Lanes:
     """log(1 + f) - f."""
-    half_square = 0.5 * f * f
+    square = f * f
+    half_square = 0.5 * square
     if k.format(f) is BINARY32:
-        return k.fma(f * f * f, k.horner(f, CUBIC), -half_square)
+        return k.fma(square * f, k.horner(f, CUBIC), -half_square)
     s = f / (2 + f)
     z = s * s
     return k.fma(s, k.fma(z, k.horner(z, ODD), half_square), -half_square)
 
 
-def _assembled(k: LLVMAlgebra, parts: Split, extra: Lanes | float) -> Lanes:
+def _assembled(k: LLVMAlgebra, parts: Split, extra: Lanes | None = None) -> Lanes:
     """e ln 2 + log(1 + f) + extra, where extra is small."""
     table = LN2[parts.f.dtype]
     lead = ordered_sum(k, parts.e * table.ln2_high, parts.f)
-    small = k.fma(parts.e, table.ln2_low, _correction(k, parts.f) + extra)
+    correction = _correction(k, parts.f)
+    small = k.fma(parts.e, table.ln2_low, correction if extra is None else correction + extra)
     return lead.high + (lead.low + small)
 
 
 def log(k: LLVMAlgebra, x: Lanes) -> Lanes:
     """The natural logarithm: -inf at 0, NaN below."""
-    y = _assembled(k, split(k, x), 0.0)
+    y = _assembled(k, split(k, x))
     return _special(k, x, y, x)
 
 

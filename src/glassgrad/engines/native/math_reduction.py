@@ -93,7 +93,8 @@ def _emit_remainder(f: Function, table: str) -> None:
     signed = (rounded & ((1 << FRACTION) - 1)) - (1 << (FRACTION - 1))
     negative = k.wrap(f.compare("slt", signed, 0), np.bool_)
     size = f.select(negative.value, -signed, signed)
-    r = product(k, _float_pair(k, size), Pair(*(k.lift(c, x) for c in HALF_PI)))
+    turned = product(k, _float_pair(k, size), Pair(*(k.lift(c, x) for c in HALF_PI)))
+    r = ordered_sum(k, turned.high, turned.low)
     quarter = k.wrap(f.cast("trunc", rounded >> FRACTION, I64), INT64)
     # of a negative x everything changes its sign
     flipped = k.less(x, 0)

@@ -10,10 +10,11 @@ Array = np.ndarray[Any, Any]
 
 
 def ulp_error(got: Array, exact: Array, rest: Array | float = 0.0) -> Array:
-    """How far `got` (float32 or float64) is from ``exact + rest``, in ulps of the exact result.
+    """How far `got` (float32 or float64) is from the exact result, in ulps of the latter.
 
-    `exact` is float64; `rest` is what it leaves out, needed to judge float64 results. The unit is
-    the spacing of `got`'s dtype at the exact result (of its subnormals below the normal numbers).
+    `exact` is float64; `rest` is what it leaves out, in multiples of ``np.spacing(exact)``, which
+    is needed to judge float64 results. The unit is the spacing of `got`'s dtype at the exact
+    result (of its subnormals below the normal numbers).
     Infinity counts as the power of two where the dtype ends. NaN meets NaN at distance 0; NaN
     against a number is infinitely far.
 
@@ -26,10 +27,12 @@ def ulp_error(got: Array, exact: Array, rest: Array | float = 0.0) -> Array:
         end = 2.0 ** (info.maxexp - 1)
         reference = np.clip(exact * scale, -end, end)
         value = np.clip(got.astype(np.float64) * scale, -end, end)
-        rest = np.where(np.abs(reference) < end, rest * scale, 0.0)
         size = np.maximum(np.abs(reference), float(info.smallest_normal) * scale)
         power = (size.view(np.int64) & 0x7FF0000000000000).view(np.float64)
-        error = np.abs((value - reference) - rest) / (power * float(info.eps))
+        unit = power * float(info.eps)
+        share = np.abs(np.spacing(reference)) / unit  # of what `rest` counts in
+        rest = np.where(np.abs(reference) < end, rest * share, 0.0)
+        error = np.abs((value - reference) / unit - rest)
     error[np.isnan(got) & np.isnan(exact)] = 0
     error[np.isnan(error)] = np.inf
     return error
