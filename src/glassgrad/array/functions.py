@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +25,9 @@ from glassgrad.ops.view import Transpose, concatenate
 Axis = int | Sequence[int] | None
 
 
+_TAKES_MORE = 0x04  # the flag of a code object that has *args
+
+
 def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `Array.__array_function__` answers."""
     run = FUNCTIONS.get(func)
@@ -37,10 +39,12 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         )
     kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}  # pyright: ignore
     out = kwargs.pop("out", None)
-    try:
-        inspect.signature(run).bind(*args, **kwargs)
-    except TypeError as problem:
-        raise NoRuleError(f"{name}: {problem}: this use has no rule yet{at_caller()}") from None
+    code = run.__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    unknown = [key for key in kwargs if key not in known]
+    if unknown or len(args) > code.co_argcount and not code.co_flags & _TAKES_MORE:
+        what = f"the argument {unknown[0]!r}" if unknown else "so many arguments"
+        raise NoRuleError(f"{name} has no rule yet with {what}{at_caller()}")
     result = run(*args, **kwargs)
     if out is None:
         return result
@@ -326,7 +330,7 @@ def take(a: Any, indices: Any, axis: int | None = None) -> Array:
     """np.take."""
     a, axis = (ravel(a), 0) if axis is None else (a, axis % a.ndim)
     array = indices if isinstance(indices, Array) else np.asarray(indices)
-    return a[(slice(None),) * axis + (array,)]
+    return a[(slice(None),) * int(axis or 0) + (array,)]
 
 
 @implements(np.take_along_axis)

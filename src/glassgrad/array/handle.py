@@ -113,7 +113,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
             )
         return np.asarray(self.value(), dtype=dtype)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return id(self) >> 4
 
     # -- forcing ----------------------------------------------------------------------------
 

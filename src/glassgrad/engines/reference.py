@@ -131,7 +131,8 @@ def _take(op: Take, node: Node, x: NDArray, *indices: NDArray) -> Any:
 def _scatter_add(op: ScatterAdd, node: Node, base: NDArray, v: NDArray, *indices: NDArray) -> Any:
     _check_indices(node, base.shape[op.axis :], indices)
     result = base.copy()
-    np.add.at(result, (slice(None),) * op.axis + indices, v)
+    where: Any = (slice(None),) * op.axis + indices
+    np.add.at(result, where, v)
     return result
 
 

@@ -42,7 +42,7 @@ class Passing(NamedTuple):
     verb: str
     amount: float
     products: tuple[Product, ...]
-    count: int
+    number: int
 
 
 class Story:
@@ -87,9 +87,9 @@ def _told(number: int, p: Passing) -> list[str]:
             f"     {product.where}upstream {product.upstream:.6g} x local {product.local:.6g} = "
             f"{product.upstream * product.local:.6g}"
         )
-    rest = p.count - len(p.products)
+    rest = p.number - len(p.products)
     if rest > 0:
-        lines.append(f"     and {rest} more such products; all {p.count} sum to {p.amount:.6g}")
+        lines.append(f"     and {rest} more such products; all {p.number} sum to {p.amount:.6g}")
     return lines
 
 
@@ -165,7 +165,7 @@ def _passing(
     products.sort(key=lambda p: -abs(p.upstream * p.local))
     name = getattr(consumer.op, "kind", consumer.name)
     return Passing(
-        _short(consumer), _line(consumer), name, consumer.op.verb, amount,
+        _short(consumer), _line(consumer), name, consumer.op.effect(), amount,
         tuple(products[:SHOWN]), len(products),
     )  # fmt: skip
 
@@ -247,7 +247,7 @@ def _way(ledger: reverse.Ledger, node: Node, values: Any) -> list[str]:
         if at is None or at.name in ("broadcast", "cast", "reshape", "alias"):
             continue
         where = _line(at).split(" in ")[0]
-        step = f"{getattr(at.op, 'kind', at.name)} ({where}): {at.op.verb}"
+        step = f"{getattr(at.op, 'kind', at.name)} ({where}): {at.op.effect()}"
         if step not in seen:
             seen.add(step)
             steps.append(step)

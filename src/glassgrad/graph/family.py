@@ -51,7 +51,7 @@ class Elementwise(Op):
         samples: Sequence[tuple[float, float]] = (),
     ) -> None:
         super().__init__(name)
-        values = {
+        values: dict[str, Any] = {
             "math": math, "scalar": scalar, "partials": partials, "route": route, "arity": arity,
             "result": result, "form": form, "binds": binds, "domain": domain, "kinks": kinks,
             "verb": verb, "samples": tuple(samples) or ((-3.0, 3.0),) * arity, "_promoted": {},

@@ -257,7 +257,7 @@ class Const(Op):
     def of(value: NDArray) -> Const:
         """The op for a read-only array."""
         bits = value.tobytes() if value.nbytes <= INTERNED_BYTES else id(value)
-        op = Const(value.shape, value.dtype, bits)
+        op = Const(value.shape, value.dtype, bits)  # pyright: ignore[reportCallIssue]
         object.__setattr__(op, "_value", value)
         return op
 

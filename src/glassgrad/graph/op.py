@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from glassgrad.graph.dtype import DType
@@ -34,7 +33,7 @@ class Op:
     def __init_subclass__(cls) -> None:
         """Collect the fields and enter the class in the registry under its name."""
         if "fields" not in cls.__dict__:
-            own = [n for n, t in inspect.get_annotations(cls).items() if "ClassVar" not in str(t)]
+            own = [n for n, t in cls.__annotations__.items() if "ClassVar" not in str(t)]
             cls.fields = (*cls.fields, *(n for n in own if not n.startswith("_")))
         if cls.__dict__.get("name"):
             register(cls.name, cls)
@@ -73,6 +72,10 @@ class Op:
     def __repr__(self) -> str:
         inside = ", ".join(f"{f}={getattr(self, f)!r}" for f in self.fields)
         return f"{self.name}({inside})"
+
+    def effect(self) -> str:
+        """What it does to a gradient, in words."""
+        return self.verb
 
     # -- what a subclass says ---------------------------------------------------------------
 

@@ -7,9 +7,8 @@ somebody asks.
 
 from __future__ import annotations
 
-import linecache
+import os
 import sys
-from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,10 +17,10 @@ import numpy as np
 if TYPE_CHECKING:
     from glassgrad.graph.node import Node
 
-_HERE = Path(__file__).resolve().parent.parent
-_NUMPY = str(Path(np.__file__).resolve().parent) + "/"
+_HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH (pathlib costs 4 ms)
+_NUMPY = os.path.dirname(os.path.realpath(np.__file__)) + "/"  # noqa: PTH
 _LAYERS = ("graph", "ops", "diff", "rewrite", "engines", "array", "transform")
-_CORE = (*(f"{_HERE / layer}/" for layer in _LAYERS), _NUMPY, "<frozen ")
+_CORE = (*(f"{_HERE}/{layer}/" for layer in _LAYERS), _NUMPY, "<frozen ")
 _WHOLE = (f"{_HERE}/", _NUMPY, "<frozen ")
 
 
@@ -42,10 +41,12 @@ class Site(NamedTuple):
     @property
     def text(self) -> str:
         """The source line, stripped, or an empty text where the source is not to be had."""
+        import linecache  # 6 ms, and only an error or a story needs it
+
         return linecache.getline(self.code.co_filename, self.line).strip()
 
     def __str__(self) -> str:
-        where = f"{Path(self.code.co_filename).name}:{self.line} in {self.code.co_name}"
+        where = f"{os.path.basename(self.code.co_filename)}:{self.line} in {self.code.co_name}"
         return f"{where}: {self.text}" if self.text else where
 
 

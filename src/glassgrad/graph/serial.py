@@ -178,8 +178,8 @@ def _value(value: Any) -> Any:
             return as_dtype(entry["dtype"])
         if set(entry) == {"function"}:
             nodes, outputs = _load(entry["function"], Trace())
-            params = _list(entry["function"], "params")
-            return Function([nodes[i] for i in params], [nodes[i] for i in outputs])
+            params = [nodes[int(i)] for i in _list(entry["function"], "params")]
+            return Function(params, [nodes[i] for i in outputs])
         raise GraphError(f"a parameter is a number, text, list, dtype or function, not {value!r:.80}")
     return value
 

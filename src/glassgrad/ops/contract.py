@@ -55,11 +55,11 @@ class Contract(Op):
             return "outer"
         if not self.out:
             return "dot"
-        if len(self.lhs) <= 2 and len(self.rhs) <= 2 and len(set(self.lhs) & set(self.rhs)) == 1:
-            return "matmul" if self.lhs[-1] == self.rhs[0] and self.lhs[-1] not in self.out else (
-                "einsum"
-            )
-        return "einsum"
+        shared = set(self.lhs) & set(self.rhs)
+        inner = self.lhs[len(self.lhs) - 1 :]
+        flat = len(self.lhs) <= 2 and len(self.rhs) <= 2 and shared == set(inner)
+        ordered = self.out == tuple(i for i in (*self.lhs, *self.rhs) if i not in shared)
+        return "matmul" if flat and inner == self.rhs[:1] and ordered else "einsum"
 
     def __repr__(self) -> str:
         return f"{self.kind}({spell(self.lhs)},{spell(self.rhs)}->{spell(self.out)})"

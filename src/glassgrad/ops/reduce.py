@@ -34,11 +34,11 @@ class Reduce(Op):
     """
 
     name = "reduce"
+    verb = "; ".join(f"{kind} {effect}" for kind, effect in VERBS.items())
     kind: str
     axes: tuple[int, ...]
 
-    @property
-    def verb(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def effect(self) -> str:
         """What it does to a gradient, by its kind."""
         return VERBS[self.kind]
 

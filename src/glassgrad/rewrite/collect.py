@@ -28,8 +28,8 @@ class _Collector:
         self.polynomials: dict[Node, Polynomial] = {}
         self.place: dict[Node, tuple[int, int]] = {}
         for node in order:  # variables in the order of their making, then all else
-            is_input = isinstance(node.op, Input)
-            self.place[node] = (0, node.op.serial) if is_input else (1, len(self.place))
+            op = node.op
+            self.place[node] = (0, op.serial) if isinstance(op, Input) else (1, len(self.place))
 
     def visit(self, node: Node) -> None:
         """Find the node's polynomial, and the node that it reads as."""

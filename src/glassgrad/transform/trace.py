@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -69,13 +68,11 @@ def label_of(f: Function) -> str:
 
 def argument_names(f: Function, count: int) -> list[str]:
     """The names of the positional parameters, x0, x1 … where they are not to be had."""
-    names: list[str] = []
-    try:
-        for p in inspect.signature(f).parameters.values():
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
-                names.append(p.name)
-    except (TypeError, ValueError):
-        names = []
+    inner = getattr(f, "__wrapped__", f)
+    code = getattr(getattr(inner, "__func__", inner), "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code is not None else []
+    if hasattr(inner, "__func__"):
+        names = names[1:]
     return names[:count] + [f"x{i}" for i in range(len(names), count)]
 
 
