@@ -1,0 +1,112 @@
+"""Tables that are made from the program while the pages are built, so that they cannot go stale.
+
+    ```{registry} ops | kinks | laws | errors
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import glassgrad.ops  # noqa: F401  (fills the registry)
+from glassgrad.graph.errors import GlassgradError
+from glassgrad.graph.op import REGISTRY
+from glassgrad.rewrite.pipeline import LAWS
+
+Row = tuple[str, ...]
+HIDDEN = {"input", "const", "item", "alias"}  # what a graph is made of, not what is computed
+
+CLASSES = {
+    "exact": "the same bits",
+    "real-equal": "equal in real arithmetic; floats may differ in the last bits",
+    "extending": "finite where the original is not, real-equal elsewhere",
+}
+
+
+def _written(name: str, op: Any) -> str:
+    form = getattr(op, "form", "")
+    return form.format("x", "y", "z") if form else f"{name}({', '.join(op.fields)})"
+
+
+def _ops() -> Iterator[Row]:
+    yield "op", "written", "where defined", "what it does to a gradient"
+    for name, op in sorted(REGISTRY.items()):
+        if name not in HIDDEN:
+            yield f"`{name}`", f"`{_written(name, op)}`", getattr(op, "domain", ""), op.verb
+
+
+def _kinks() -> Iterator[Row]:
+    yield "op", "written", "at the kink"
+    for name, op in sorted(REGISTRY.items()):
+        if kinks := getattr(op, "kinks", ""):
+            yield f"`{name}`", f"`{_written(name, op)}`", kinks
+
+
+def _laws() -> Iterator[Row]:
+    yield "law", "class", "found at"
+    for law in LAWS:
+        yield f"`{law.statement}`", law.kind, f"`{law.root}`"
+
+
+def _below(cls: type) -> Iterator[type]:
+    for sub in sorted(cls.__subclasses__(), key=lambda c: c.__name__):
+        yield sub
+        yield from _below(sub)
+
+
+def _errors() -> Iterator[Row]:
+    import glassgrad.data.bad_input
+    import glassgrad.engines.native.unsupported  # noqa: F401  (defines errors)
+
+    yield "error", "also caught by", "what is wrong"
+    for cls in dict.fromkeys(_below(GlassgradError)):
+        builtin = [b.__name__ for b in cls.__mro__ if b.__module__ == "builtins"]
+        known = [name for name in builtin if name not in ("Exception", "BaseException", "object")]
+        said = (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        yield f"`{cls.__name__}`", ", ".join(f"`{name}`" for name in known), " ".join(said.split())
+
+
+TABLES: dict[str, Callable[[], Iterator[Row]]] = {
+    "ops": _ops,
+    "kinks": _kinks,
+    "laws": _laws,
+    "errors": _errors,
+}
+
+
+def _cell(text: str) -> nodes.entry:
+    paragraph = nodes.paragraph()
+    for i, part in enumerate(text.split("`")):
+        if part:
+            paragraph += nodes.literal(part, part) if i % 2 else nodes.Text(part)
+    return nodes.entry("", paragraph)
+
+
+def _table(rows: Sequence[Row]) -> nodes.table:
+    group = nodes.tgroup(cols=len(rows[0]))
+    group += [nodes.colspec(colwidth=1) for _ in rows[0]]
+    lines = [nodes.row("", *map(_cell, row)) for row in rows]
+    group += [nodes.thead("", lines[0]), nodes.tbody("", *lines[1:])]
+    table = nodes.table("", group)
+    table["classes"] += ["colwidths-auto"]
+    return table
+
+
+class Registry(SphinxDirective):
+    """One of the tables."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The table, made now."""
+        return [_table(list(TABLES[self.arguments[0]]()))]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Enter the directive."""
+    app.add_directive("registry", Registry)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
