@@ -12,7 +12,7 @@ from glassgrad.data.column import NumericColumn
 from glassgrad.data.preparation import Preparation
 from glassgrad.data.split import split_rows
 from glassgrad.data.target import ClassTarget
-from glassgrad.nn import MLP, cross_entropy
+from glassgrad.nn import MLP, cross_entropy, log_softmax
 from glassgrad.optim import Adam
 from glassgrad.train.history import Watcher
 from glassgrad.train.predictor import TablePredictor, TrainingReport
@@ -25,6 +25,8 @@ HIDDEN = 256
 BATCH = 64
 STAGES = ((2e-3, 8), (2e-4, 4))
 """Learning rate and epochs: big steps first, then small ones that settle."""
+
+SHADES = " .:-=+*#%@"
 
 COPIES, NOISE = 4, 0.5
 """Noisy copies of every training image, so that no single pixel decides."""
@@ -66,6 +68,24 @@ def load_digits(seed: int) -> Digits:
 def digits_loss(model: MLP, images: Any, labels: Any) -> Any:
     """The mean cross-entropy of the network on some images."""
     return cross_entropy(model(images), labels)
+
+
+def image_loss(image: Any, model: MLP, label: Any) -> Any:
+    """The cross-entropy of one image, as a function of its pixels, shape (1, 64)."""
+    return cross_entropy(model(image), label)
+
+
+def hardest(model: MLP, images: np.ndarray, labels: np.ndarray) -> int:
+    """The number of the image whose label surprises the network most."""
+    chance = log_softmax(model(images))[np.arange(len(labels)), labels]
+    return int(chance.argmin())
+
+
+def drawing(image: np.ndarray) -> str:
+    """A scaled image of 64 pixels as 8 lines of characters, the darker the fuller."""
+    ink = np.clip((image * SCALE + MEAN) / 16 * (len(SHADES) - 1), 0, len(SHADES) - 1)
+    rows = ink.round().astype(int).reshape(8, 8)
+    return "\n".join("".join(2 * SHADES[i] for i in row).rstrip() for row in rows)
 
 
 def train_digits(
