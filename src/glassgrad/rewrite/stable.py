@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from glassgrad.graph.algebra import NODES as k
-from glassgrad.graph.family import literal
+from glassgrad.graph.family import literal, scaled
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.op import Op
 from glassgrad.ops.reduce import Reduce
@@ -144,15 +144,14 @@ def _constant_along(node: Node, axes: Sequence[int]) -> bool:
     return all(a < lead or inner[a - lead] == 1 for a in axes)
 
 
-@law("1/(1 + exp(x)) -> sigmoid(-x)", EXTENDING, "divide", lambda x: 1 / (1 + np.exp(x)), [V])
+@law("a/(1 + exp(x)) -> a*sigmoid(-x)", EXTENDING, "divide", lambda x: x / (1 + np.exp(x)), [V])
 def _sigmoid(node: Node) -> Node | None:
     top, bottom = node.inputs
     match _is_one_plus(bottom):
         case Node("exp", (x,)) as e:
-            if literal(top) == 1:
-                return k.sigmoid(x.inputs[0] if x.name == "negative" else -x)
             if top is e:
                 return k.sigmoid(x)
+            return scaled(top, k.sigmoid(x.inputs[0] if x.name == "negative" else -x))
     return None
 
 

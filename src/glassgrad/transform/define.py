@@ -26,12 +26,15 @@ from glassgrad.rewrite.pipeline import stabilise, tidy
 Formula = Callable[..., Any]
 
 
-def define_op(name: str, f: Formula, **words: Any) -> Callable[..., Any]:
+def define_op(
+    name: str, f: Formula, partials: Formula | None = None, **words: Any
+) -> Callable[..., Any]:
     """Register the elementwise op that the NumPy function `f` of scalars says; returns it as a function.
 
-    The op prints, differentiates to any order, and compiles like the built-in ones. `words` are further
-    facts of `Elementwise`: domain, kinks, verb, samples. A name can be taken once; a formula that is
-    not elementwise is a `GraphError`.
+    The op prints, differentiates to any order, and compiles like the built-in ones. `partials` of the
+    same scalars, one for each, may be given by a formula too. `words` are further facts of
+    `Elementwise`: domain, kinks, verb, samples. A name can be taken once; a formula that is not
+    elementwise is a `GraphError`.
 
     >>> import glassgrad as gg, numpy as np
     >>> mish = gg.define_op("mish", lambda x: x * np.tanh(np.log(1 + np.exp(x))))
@@ -46,8 +49,11 @@ def define_op(name: str, f: Formula, **words: Any) -> Callable[..., Any]:
         y = as_node(f(*(Array(x) for x in xs)), trace)
     _check(name, y)
     (stable,) = stabilise([y])
-    found = reverse.vjp([stable], [ones_like(stable)], xs)
-    partials = [None if g is None else tidy([g])[0] for g in found]
+    if partials is None:
+        found = reverse.vjp([stable], [ones_like(stable)], xs)
+    else:
+        found = _given(name, partials, xs)
+    slopes = [None if g is None else tidy([g])[0] for g in found]
     op = Elementwise(
         name,
         arity=count,
@@ -55,11 +61,24 @@ def define_op(name: str, f: Formula, **words: Any) -> Callable[..., Any]:
         math=_reader([y], xs),
         scalar=_reader([stable], xs),
         partials=lambda k, out, *operands: tuple(
-            None if p is None else _reader([p], xs)(k, *operands) for p in partials
+            None if p is None else _reader([p], xs)(k, *operands) for p in slopes
         ),
         **words,
     )
     return _callable(op)
+
+
+def _given(name: str, partials: Formula, xs: Sequence[Node]) -> list[Node]:
+    """The partial derivatives that the user wrote, as graphs of the same scalars."""
+    trace = xs[0].trace.root()
+    with tracing(trace):
+        found = partials(*(Array(x) for x in xs))
+        slopes = [as_node(g, trace) for g in (found if isinstance(found, tuple) else (found,))]
+    if len(slopes) != len(xs):
+        raise GraphError(f"op {name!r}: {len(xs)} operands need as many partials, not {len(slopes)}")
+    for slope in slopes:
+        _check(name, slope)
+    return slopes
 
 
 def _callable(op: Elementwise) -> Callable[..., Any]:
