@@ -285,6 +285,29 @@ def test_S0_26_several_consumers():
     close(sorted(gg.evaluate(summands, {x: 1.0})), [np.cos(1.0), 2, 2])
 
 
+def test_S0_27_value_and_partials():
+    product = gg.define_op("S0_27_product", lambda x, y: x * y, partials=lambda x, y: (y, x))
+    assert product(2.0, 3.0) == 6
+    assert gg.grad(product, argnums=(0, 1))(2.0, 3.0) == (3, 2)
+    assert gg.grad(lambda x: product(x, x))(3.0) == 6
+    assert gg.grad(gg.grad(lambda x: product(x, x)))(3.0) == 2
+
+    derived = gg.define_op("S0_27_derived", lambda x, y: x * np.exp(y))
+    e = np.exp(3.0)
+    close(gg.grad(derived, argnums=(0, 1))(2.0, 3.0), (e, 2 * e))
+
+    for f, value, slope in [
+        (lambda x: x - x, 0, 0),
+        (lambda x: x / x, 1, 0),
+        (lambda x: x**x, 4, 6.772588722239782),
+    ]:
+        found = gg.value_and_grad(f)(2.0)
+        close(found, (value, slope))
+
+    x = gg.variable("x")
+    assert [str(gg.gradients(e, [x])[0].node.name) for e in (x - x, x / x)] == ["const", "const"]
+
+
 def test_S0_28_everything_once():
     a, b = gg.variables("a b")
     r, s = a + b, b + 1
