@@ -27,12 +27,17 @@ from glassgrad.graph.provenance import is_internal
 Creator = Callable[..., Any]
 
 
-def _seen_trace() -> Trace | None:
-    """The active trace, for a call from code that is neither glassgrad's own nor NumPy's."""
+def _seen_trace(name: str) -> Trace | None:
+    """The active trace, for a call that stands in the program's own text.
+
+    Code of glassgrad and NumPy is not meant, nor is compiled code (as in numpy.random) that calls from
+    below a line of the program: that line does not name the function.
+    """
     trace = ACTIVE.get()
-    if trace is None or is_internal(sys._getframe(2).f_code):  # pyright: ignore[reportPrivateUsage]
+    if trace is None:
         return None
-    return trace
+    code = sys._getframe(2).f_code  # pyright: ignore[reportPrivateUsage]
+    return None if is_internal(code) or name not in code.co_names else trace
 
 
 def _has_handle(x: Any) -> bool:
@@ -51,7 +56,7 @@ def stack_nested(x: Any, dtype: Any, trace: Trace) -> Array:
 def _array(original: Creator, copies: bool) -> Creator:
     @wraps(original)
     def create(object: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        trace = _seen_trace()
+        trace = _seen_trace(original.__name__)
         if trace is None or _foreign(object):
             return original(object, dtype, **kwargs)
         if isinstance(object, Array):
@@ -84,7 +89,7 @@ def _foreign(x: Any) -> bool:
 def _filled(original: Creator, value: float | None) -> Creator:
     @wraps(original)
     def create(shape: Any, *args: Any, **kwargs: Any) -> Any:
-        trace = _seen_trace()
+        trace = _seen_trace(original.__name__)
         if trace is None or kwargs.get("like") is not None:
             return original(shape, *args, **kwargs)
         fill = args[0] if value is None and args else kwargs.pop("fill_value", value)

@@ -17,6 +17,7 @@ from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops import contract as products
 from glassgrad.ops.gather import take_along
+from glassgrad.ops.product import product
 from glassgrad.ops.reduce import mean, normal_axes, reduce, sum_
 from glassgrad.ops.select import bounded_above, bounded_below
 from glassgrad.ops.sort import sort
@@ -92,10 +93,17 @@ def _reduction(kind: str) -> Any:
 
 
 for _kind, _functions in {
-    "max": (np.max, np.amax), "min": (np.min, np.amin), "prod": (np.prod,), "any": (np.any,),
+    "max": (np.max, np.amax), "min": (np.min, np.amin), "any": (np.any,),
     "all": (np.all,),
 }.items():  # fmt: skip
     METHODS[_kind] = implements(*_functions)(_reduction(_kind))
+
+
+@implements(np.prod)
+def prod(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """np.prod, with axis, dtype and keepdims."""
+    x = _node(a) if dtype is None else cast(_node(a), np.dtype(dtype))
+    return Array(product(x, normal_axes(axis, x.ndim, "prod"), keepdims))
 
 
 # -- shapes -----------------------------------------------------------------------------------
@@ -365,7 +373,7 @@ def full_like_(a: Any, fill_value: Any, dtype: Any = None) -> Array:
 
 METHODS.update(
     {
-        "sum": sum, "mean": mean_, "ravel": ravel, "swapaxes": swapaxes, "squeeze": squeeze,
+        "sum": sum, "mean": mean_, "prod": prod, "ravel": ravel, "swapaxes": swapaxes, "squeeze": squeeze,
         "transpose": transpose, "dot": dot, "clip": clip, "take": take, "argsort": argsort,
         "copy": lambda a, order="C": Array(a.node),
         "flatten": lambda a, order="C": Array(ravel(a, order).node),

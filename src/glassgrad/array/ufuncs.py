@@ -19,6 +19,7 @@ from glassgrad.ops.arithmetic import divide, power, square
 from glassgrad.ops.compare import less, less_equal
 from glassgrad.ops.contract import matmul
 from glassgrad.ops.gather import scatter_add
+from glassgrad.ops.product import product
 from glassgrad.ops.reduce import normal_axes, reduce, sum_
 from glassgrad.ops.select import bounded_above, bounded_below
 
@@ -153,8 +154,8 @@ def _reduce(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     (x,) = operands(inputs)
     assert isinstance(x, Node)
     axes = normal_axes(axis, x.ndim, f"np.{ufunc.__name__}.reduce")
-    found = sum_(x, axes, keepdims) if kind == "sum" else reduce(x, kind, axes, keepdims)
-    return Array(found)
+    run = {"sum": sum_, "prod": product}.get(kind)
+    return Array(run(x, axes, keepdims) if run else reduce(x, kind, axes, keepdims))
 
 
 def _add_at(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:

@@ -92,7 +92,7 @@ def _reduce(op: Reduce, node: Node, x: NDArray) -> Any:
     if op.kind == "logsumexp":
         return _logsumexp(x, op.axes)
     run = getattr(np, op.kind)
-    kwargs = {"dtype": x.dtype} if op.kind in ("sum", "prod") else {}
+    kwargs = {"dtype": x.dtype} if op.kind == "sum" else {}
     return run(x, axis=op.axes, **kwargs)
 
 

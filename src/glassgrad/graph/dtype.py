@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.graph.errors import DTypeError
+from glassgrad.graph.provenance import at_caller
 
 DType = np.dtype[Any]
 
@@ -35,7 +36,7 @@ def as_dtype(dtype: Any, what: str = "an array") -> DType:
         advice = "convert it with .astype(np.float32) or .astype(np.float64)"
     else:
         advice = "only booleans, integers, float32 and float64 can be computed with"
-    raise DTypeError(f"{what} has dtype {found}: {advice}")
+    raise DTypeError(f"{what} has dtype {found}: {advice}{at_caller()}")
 
 
 def is_float(dtype: DType) -> bool:

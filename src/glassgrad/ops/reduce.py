@@ -1,4 +1,4 @@
-"""Reductions over axes: sum, max, min, prod, any, all, logsumexp."""
+"""Reductions over axes: sum, max, min, any, all, logsumexp."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from glassgrad.graph.provenance import at_caller
 
 VERBS = {
     "sum": "copies the gradient to each element",
-    "prod": "scales the gradient by the product of the other elements",
     "max": "routes the gradient to the largest element",
     "min": "routes the gradient to the smallest element",
     "any": "passes no gradient: its answer is yes or no",
@@ -30,7 +29,7 @@ CHOOSING = ("max", "min")
 class Reduce(Op):
     """One number for each slice along `axes`; the axes are dropped.
 
-    `kind` is sum, prod, max, min, any, all or logsumexp. Ties of max and min share the cotangent.
+    `kind` is sum, max, min, any, all or logsumexp. Ties of max and min share the cotangent.
     """
 
     name = "reduce"
@@ -79,8 +78,6 @@ class Reduce(Op):
             return (k.where(k.equal(share, 0), 0, wide * share),)
         if self.kind == "logsumexp":
             return (wide * self.share(node),)
-        if self.kind == "prod":
-            return (wide * _product_of_others(x, self.axes),)
         return (None,)
 
     def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -93,19 +90,7 @@ class Reduce(Op):
         if self.kind in CHOOSING:
             share = self.share(node)
             return sum_(k.where(k.equal(share, 0), 0, t * share), self.axes)
-        share = _product_of_others(node.inputs[0], self.axes) if self.kind == "prod" else None
-        return sum_(t * (self.share(node) if share is None else share), self.axes)
-
-
-def _product_of_others(x: Node, axes: tuple[int, ...]) -> Node:
-    """For each element the product of the others along the axes, right where some are zero."""
-    reduce = Reduce("prod", axes)
-    zero = k.equal(x, 0)
-    zeros = reduce.spread(sum_(cast(zero, x.dtype), axes), x)
-    nonzero = k.where(zero, 1, x)
-    product = reduce.spread(make(reduce, nonzero), x)
-    alone = k.where(k.equal(zeros, 0), product / nonzero, 0)
-    return k.where(k.logical_and(zero, k.equal(zeros, 1)), product, alone)
+        return sum_(t * self.share(node), self.axes)
 
 
 def normal_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:

@@ -87,7 +87,6 @@ def _highest(dtype: np.dtype[Any]) -> Any:
 
 _KINDS = {
     "sum": _Kind("add", lambda d: 0),
-    "prod": _Kind("multiply", lambda d: 1),
     "max": _Kind("maximum", _lowest),
     "min": _Kind("minimum", _highest),
     "any": _Kind("logical_or", lambda d: 0),
