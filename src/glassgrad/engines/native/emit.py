@@ -326,6 +326,11 @@ class Function:
     ) -> None:
         """A store; only the lanes inside `mask` are written."""
         align = align or x.type.itemsize
+        if mask is not None and isinstance(mask.number, list):
+            count = sum(mask.number)
+            if count.bit_count() <= 2 and mask.number == [1] * count + [0] * (x.type.lanes - count):
+                self._store_pieces(x, pointer, align, count)
+                return
         if mask is None:
             line = f"  store {x.type} {x.text}, ptr {pointer.text}, align {align}"
         else:
@@ -337,6 +342,18 @@ class Function:
                 f"{mask.type} {mask.text})"
             )
         self._lines.append(line)
+
+    def _store_pieces(self, x: Value, pointer: Value, align: int, count: int) -> None:
+        """The first lanes in stores of a power of two each: a masked store is slow, and what was
+        stored under a mask cannot be forwarded to a load that follows."""
+        start = 0
+        while start < count:
+            lanes = 1 << ((count - start).bit_length() - 1)
+            part = self.shuffle(x, None, range(start, start + lanes)) if lanes > 1 else (
+                self.extract(x, start)
+            )
+            self.store(part, self.at(pointer, x.type, start), align)
+            start += lanes
 
     def stack(self, type_: Type, count: int = 1, align: int = 64) -> Value:
         """A stack buffer; use it in the entry block only, and never inside a loop."""

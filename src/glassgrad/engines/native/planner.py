@@ -22,6 +22,7 @@ from glassgrad.engines.native.expression import (
     Store,
     Uniform,
     loads,
+    walk,
 )
 from glassgrad.engines.native.step import Loop, Matrix, Multiply, Reduction, Scatter, Step
 from glassgrad.engines.native.strided import Strided
@@ -46,6 +47,9 @@ _CHEAP = frozenset(
 )
 _RECOMPUTED = 6  # at most so many cheap operations are done again rather than stored
 _LARGEST = 60  # operations in one expression
+_SMALL = 256  # loops over so few elements are joined whatever they read
+_MOST_STORES = 12  # results of one loop
+_STORED_PAIR = 65536  # elements: two functions of one operand are computed together up to here
 
 
 class ViewOf:
@@ -170,6 +174,7 @@ class Planner:
 
     def _with_costly(self, roots: set[Node]) -> set[Node]:
         """Adds the fused nodes that several roots need and that are costly, or that grow large."""
+        roots |= self._shared_functions()
         cost = self._costs(roots)
         reached: dict[Node, set[Node]] = {}
         for node in reversed(self.order):
@@ -183,16 +188,26 @@ class Planner:
                 isinstance(u.op, Broadcast | Take) and u.size > node.size > 1
                 for u in self.users[node]
             )
+            if isinstance(node.op, _VIEWS):
+                continue
             if (len(found) > 1 or enlarged) and cost[node] > _RECOMPUTED:
                 roots.add(node)
         return self._cut_large(roots)
+
+    def _shared_functions(self) -> set[Node]:
+        """Costly functions of one operand, such as tanh and its slope, that share their exp."""
+        groups: dict[tuple[Node, ...], list[Node]] = {}
+        for node in self.order:
+            if isinstance(node.op, Elementwise) and _is_costly(node.op):
+                groups.setdefault(node.inputs, []).append(node)
+        return {n for g in groups.values() if 1 < len(g) and g[0].size <= _STORED_PAIR for n in g}
 
     def _cut_large(self, roots: set[Node]) -> set[Node]:
         size: dict[Node, int] = {}
         for node in self.order:
             inner = [0 if x in roots else size[x] for x in node.inputs]
             size[node] = 1 + sum(inner)
-            if size[node] > _LARGEST and not isinstance(node.op, Input | Const):
+            if size[node] > _LARGEST and not isinstance(node.op, (Input, Const, *_VIEWS)):
                 roots.add(node)
         return roots
 
@@ -201,7 +216,7 @@ class Planner:
         for node in self.order:
             own = 0 if isinstance(node.op, (*_VIEWS, Input, Const)) else 1
             if isinstance(node.op, Elementwise) and node.op.name not in _CHEAP:
-                own = 4 if node.op.name in ("divide", "sqrt") else _RECOMPUTED + 1
+                own = _RECOMPUTED + 1 if _is_costly(node.op) else 4
             inner = sum(0 if x in roots else cost[x] for x in dict.fromkeys(node.inputs))
             cost[node] = min(own + inner, 1000)
         return cost
@@ -384,30 +399,41 @@ class Planner:
         while isinstance(inner.op, Reshape):  # the elements in order are the operand's
             inner = inner.inputs[0]
         shape = inner.shape
-        expr = self._whole(inner)
+        loop = Loop([node], [])
+        expr = self._build({}, loop.memo, inner, ())
         buffer = self._new_buffer(node)
-        store = Store(expr, buffer, Strided.contiguous(shape))
-        if not self._join(node, inner, store, shape):
-            self._append(Loop([node], [store]))
+        loop.stores.append(Store(expr, buffer, Strided.contiguous(shape)))
+        at = self._latest(expr)
+        if not (self._join(inner, loop, at) or self._join_beside(inner, loop, at)):
+            self._append(loop)
         self.buffers[node] = buffer
         return buffer
 
     def _latest(self, expr: Expr) -> int:
         return max((self.made.get(x.buffer, -1) for x in loads([expr])), default=-1)
 
-    def _join(self, node: Node, inner: Node, store: Store, shape: tuple[int, ...]) -> bool:
-        """Adds the store to the step that computes its latest operand, where that is allowed."""
-        at = self._latest(store.expr)
-        if at < 0:
+    def _join_beside(self, inner: Node, loop: Loop, latest: int) -> bool:
+        """Joins a later loop over the same points that reads some of the same memory."""
+        (store,) = loop.stores
+        read = {x.buffer for x in loads([store.expr])}
+        for at in range(max(latest + 1, 0), len(self.steps)):
+            step = self.steps[at]
+            if isinstance(step, Loop) and step.shape == loop.shape:
+                shared = not read.isdisjoint(x.buffer for x in loads(step.roots()))
+                if (shared or store.buffer.size <= _SMALL) and self._join(inner, loop, at):
+                    return True
+        return False
+
+    def _join(self, inner: Node, loop: Loop, at: int) -> bool:
+        """Adds the store of a loop to an earlier step, where that is allowed and pays."""
+        step = self.steps[at] if at >= 0 else loop
+        (store,) = loop.stores
+        if step is loop or step.shape != loop.shape or 0 in loop.shape:
             return False
-        step = self.steps[at]
-        if step.shape != shape or isinstance(step, Scatter) or 0 in shape:
+        if not self._pays(step, store.expr):
             return False
-        if isinstance(step, Multiply) and (step.batch or step.checked):
-            return False
-        local = self._local(step)
         try:
-            expr = self._build(local, {}, inner, ())
+            expr = self._build(self._local(step), step.memo, inner, ())
         except (CannotJoin, NeedsBuffer):
             return False
         if self._latest(expr) >= at:
@@ -415,10 +441,26 @@ class Planner:
         if not isinstance(step, Loop) and any(isinstance(x, Gather) for x in loads([expr])):
             return False
         step.stores.append(Store(expr, store.buffer, store.view))
-        step.nodes.append(node)
+        step.nodes.extend(loop.nodes)
         self.made[store.buffer] = at
         self.fused += 1
         return True
+
+    def _pays(self, step: Step, expr: Expr) -> bool:
+        """Whether an expression may be evaluated where the step finishes its values.
+
+        Costly functions are kept out of the tiles of a product (they would be written out for each
+        row) and out of reductions that finish one number at a time.
+        """
+        if isinstance(step, Loop):
+            return len(step.stores) < _MOST_STORES
+        if isinstance(step, Multiply) and step.batch:
+            return False
+        if isinstance(step, Multiply) or (
+            isinstance(step, Reduction) and len(step.space) - 1 in step.axes
+        ):
+            return not any(isinstance(x, Apply) and _is_costly(x.op) for x in walk([expr]))
+        return isinstance(step, Reduction)
 
     def _local(self, step: Step) -> dict[Node, Expr]:
         """The nodes whose values a step has at hand."""
@@ -553,6 +595,10 @@ class Planner:
         assert isinstance(target, Gather)
         self._append(Loop([node], [Store(start, buffer, whole)]))
         self._append(Scatter([node], [], target, added, values.shape))
+
+
+def _is_costly(op: object) -> bool:
+    return isinstance(op, Elementwise) and op.name not in _CHEAP | {"divide", "sqrt", "floor"}
 
 
 def _plain(store: Store, shape: tuple[int, ...]) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Seed, Store, loads
-from glassgrad.engines.native.strided import Strided
+from glassgrad.engines.native.expression import Buffer, Expr, Gather, Seed, Store, loads
 from glassgrad.graph.node import Node
 
 
@@ -17,6 +17,7 @@ class Step:
 
     nodes: list[Node]
     stores: list[Store]
+    memo: dict[Any, Expr] = field(default_factory=dict, init=False)  # of its stores' expressions
 
     def roots(self) -> list[Expr]:
         """Every expression that is evaluated."""
@@ -116,9 +117,9 @@ class Multiply(Step):
 class Scatter(Step):
     """`values` added at computed places; `store` views the axes that are not indexed."""
 
-    target: Gather = field(default=None)  # type: ignore[assignment]
-    values: Expr = field(default=None)  # type: ignore[assignment]
-    space: tuple[int, ...] = ()
+    target: Gather
+    values: Expr
+    space: tuple[int, ...]
 
     def roots(self) -> list[Expr]:
         """The values and the indices."""
@@ -145,12 +146,3 @@ class Scatter(Step):
     def said(self) -> str:
         """A line for the report."""
         return f"scatter-add of {list(self.space)}"
-
-
-def identity_load(expr: Expr, buffer: Buffer) -> bool:
-    """Whether it reads exactly the point of the buffer that is being computed."""
-    return (
-        isinstance(expr, Load)
-        and expr.buffer is buffer
-        and expr.view == Strided.contiguous(buffer.shape)
-    )
