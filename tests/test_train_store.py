@@ -142,6 +142,17 @@ def test_configs_that_are_no_configs(saved, text):
         load(saved[1])
 
 
+def test_a_config_nested_without_end(saved):
+    text = '{"type":"Sequential","layers":['
+    for depth in (100, 300, 5000):
+        body = text * depth + "]}" * depth
+        config = json.loads((saved[1] / "config.json").read_text())
+        config["model"] = "HERE"
+        (saved[1] / "config.json").write_text(json.dumps(config).replace('"HERE"', body))
+        with pytest.raises(BadInput, match=r"nested too deeply|belong to no layer"):
+            load(saved[1])
+
+
 def test_weights_that_do_not_fit(saved):
     net, path = saved
     for weight, said in [

@@ -164,7 +164,8 @@ def say_task(table: Table, task: TableTask, options: TableOptions) -> None:
         f"{len(columns) - words} numeric and {words} category columns"
     )
     if isinstance(task.target, ClassTarget):
-        shown = ", ".join(task.target.classes[:8]) + (" ..." if task.target.width > 8 else "")
+        labels = (c if c.isprintable() else repr(c) for c in task.target.classes[:8])
+        shown = ", ".join(labels) + (" ..." if task.target.width > 8 else "")
         print(f"target {task.target.name}: classification, {task.target.width} classes ({shown})")
     else:
         print(f"target {task.target.name}: regression")

@@ -27,7 +27,7 @@ def near(name: str, names: Iterable[str]) -> str:
     """
     known = list(names)
     folded = {k.casefold(): k for k in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name[:200].casefold(), folded, n=3, cutoff=0.5)
     if close:
         return "Did you mean " + " or ".join(repr(folded[c]) for c in close) + "?"
     return "There are: " + listing(known) + "."

@@ -133,4 +133,4 @@ def _key(cell: str) -> str | float:
 
 
 def _order(key: str | float) -> tuple[bool, float, str]:
-    return (False, key, "") if isinstance(key, float) else (True, 0.0, key)
+    return (True, 0.0, key) if isinstance(key, str) else (False, key, "")

@@ -124,8 +124,7 @@ def _restore_union(
     if len(rest) == 1:
         return restore(spec, rest[0], kinds, tensors, where)
     allowed = {h.__name__: h for h in rest}
-    _expect(spec, dict, where)
-    named = spec.get("type")
+    named = _expect(spec, dict, where).get("type")
     hint = allowed.get(named) if isinstance(named, str) else None
     if hint is None:
         raise BadInput(

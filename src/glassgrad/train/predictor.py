@@ -120,4 +120,4 @@ class TablePredictor:
             )
         unknown = {*self.preparation.names, self.target.name} - set(self.columns)
         if unknown or len(set(self.columns)) != len(self.columns):
-            raise BadInput(f"the columns do not agree ({', '.join(sorted(unknown)) or 'twice'})")
+            raise BadInput(f"the columns do not agree ({listing(sorted(unknown)) or 'twice'})")

@@ -123,5 +123,5 @@ class LiveProgress:
 
 def progress(stream: TextIO | None = None) -> PlainProgress | LiveProgress:
     """A live bar when `stream` (standard error) is a terminal, plain lines otherwise."""
-    stream = stream or sys.stderr
-    return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
+    chosen: TextIO = sys.stderr if stream is None else stream
+    return LiveProgress(chosen) if chosen.isatty() else PlainProgress(chosen)

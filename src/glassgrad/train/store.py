@@ -74,7 +74,10 @@ def load(folder: str | Path, into: Any = None) -> Any:
             f"{shown}: the model is a module of its author, {str(body['template'])[:80]!r}. "
             "Build one of that class and load with gg.load(folder, into=it)."
         )
-    model = restore(body, object, KINDS, tensors, f"{shown}: model")
+    try:
+        model = restore(body, object, KINDS, tensors, f"{shown}: model")
+    except RecursionError:
+        raise BadInput(f"{shown}: damaged: nested too deeply.") from None
     if tensors:
         raise BadInput(f"{path / WEIGHTS}: the tensors {listing(tensors)} belong to no layer.")
     return model
@@ -102,8 +105,8 @@ def _check_config(text: str, shown: str) -> dict[str, Any]:
             f"reads version {VERSION}. Upgrade glassgrad, or save the model again."
         )
     weights = config.get("weights")
-    named = isinstance(weights, dict) and isinstance(weights.get("sha256"), str)
-    if not named or weights.get("file") != WEIGHTS:
+    known = weights if isinstance(weights, dict) else {}
+    if not isinstance(known.get("sha256"), str) or known.get("file") != WEIGHTS:
         raise BadInput(f"{shown}: damaged: 'weights' must give the file {WEIGHTS} and its sha256.")
     if not isinstance(config.get("model"), dict):
         raise BadInput(f"{shown}: damaged: the key 'model' is missing or no object.")

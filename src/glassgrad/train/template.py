@@ -62,8 +62,8 @@ def _rebuild(value: Any, path: str, visit: Callable[[str, np.ndarray], np.ndarra
         return visit(path, np.asarray(value))
     if isinstance(value, dict):
         return {name: inner(name, part) for name, part in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(inner(n, p) for n, p in zip(value._fields, value)))
+    if isinstance(value, tuple) and (names := getattr(value, "_fields", None)):
+        return type(value)(*(inner(n, p) for n, p in zip(names, value)))
     if isinstance(value, (tuple, list)):
         return type(value)(inner(i, part) for i, part in enumerate(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
