@@ -15,7 +15,9 @@ from glassgrad.array.handle import as_node
 from glassgrad.diff import forward, reverse
 from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.family import reshape
-from glassgrad.graph.node import Node, constant
+from glassgrad.graph.node import Node, constant, new_input
+from glassgrad.graph.traverse import descendants, substitute, topological_order
+from glassgrad.ops.contract import Contract
 from glassgrad.ops.reduce import zeros_like
 from glassgrad.ops.view import transpose
 from glassgrad.rewrite.pipeline import stabilise
@@ -115,9 +117,27 @@ def _forward(y: Node, x: Node) -> Node:
 
 
 def _rows(f: Callable[[Node], Node], seeds: Node) -> Node:
-    """f of each row of `seeds`, stacked."""
-    (stacked,) = scan_nodes(lambda carry, rows: ([], [f(rows[0])]), [], [seeds], seeds.shape[0])
+    """f of each unit array in `seeds`, stacked: the matrix itself where f only multiplies by one."""
+    unit = new_input(seeds.trace, "unit", seeds.shape[1:], seeds.dtype)
+    y = f(unit)
+    matrix = _matrix_of(y, unit)
+    if matrix is not None:
+        return reshape(matrix, (seeds.shape[0], *y.shape))
+    (stacked,) = scan_nodes(
+        lambda carry, rows: ([], substitute([y], {unit: rows[0]})), [], [seeds], seeds.shape[0]
+    )
     return stacked
+
+
+def _matrix_of(y: Node, unit: Node) -> Node | None:
+    """A, where y contracts all axes of `unit` with an A that does not depend on it."""
+    if not isinstance(y.op, Contract) or y.inputs.count(unit) != 1:
+        return None
+    i = y.inputs.index(unit)
+    a, (summed, labels) = y.inputs[1 - i], ((y.op.lhs, y.op.rhs), (y.op.rhs, y.op.lhs))[i]
+    if set(summed) & set(y.op.out) or a in descendants(topological_order([y]), [unit]):
+        return None
+    return transpose(a, [labels.index(label) for label in (*summed, *y.op.out)])
 
 
 def _laid_out(block: Node, y: Node, x: Node, layout: str) -> Node:
