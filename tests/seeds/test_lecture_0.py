@@ -292,6 +292,10 @@ def test_S0_27_value_and_partials():
     assert gg.grad(lambda x: product(x, x))(3.0) == 6
     assert gg.grad(gg.grad(lambda x: product(x, x)))(3.0) == 2
 
+    # The partial rule that is given is the one that is used: straight through a step.
+    step = gg.define_op("S0_27_step", lambda x: np.floor(x), partials=lambda x: 1.0)
+    assert (step(2.5), gg.grad(step)(2.5), gg.grad(np.floor)(2.5)) == (2, 1, 0)
+
     derived = gg.define_op("S0_27_derived", lambda x, y: x * np.exp(y))
     e = np.exp(3.0)
     close(gg.grad(derived, argnums=(0, 1))(2.0, 3.0), (e, 2 * e))
