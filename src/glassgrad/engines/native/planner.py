@@ -35,7 +35,7 @@ from glassgrad.graph.traverse import consumers, rebuild, topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import ScatterAdd, Take
 from glassgrad.ops.reduce import Reduce, reduce
-from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
+from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update, transpose
 
 Chain = tuple["ViewOf", ...]
 
@@ -505,8 +505,8 @@ class Planner:
         if out == (*batch, *columns, *rows):
             sides = [sides[1], sides[0]]
             rows, columns = columns, rows
-        elif out != (*batch, *rows, *columns):
-            raise unsupported(node, "its result interleaves the axes of its operands")
+        else:
+            assert out == (*batch, *rows, *columns), "put in order by expanded()"
         left = self._matrix(node, *sides[0][:2], batch, rows, summed, size)
         right = self._matrix(node, *sides[1][:2], batch, summed, columns, size)
         m, n, k = (_product(size[i] for i in g) for g in (rows, columns, summed))
@@ -527,11 +527,17 @@ class Planner:
         m, n = (_product(size[i] for i in g) for g in (rows, columns))
         flat = view.reshape((*view.shape[:b], m, n))
         if flat is None:
-            if x in self.buffers:
-                raise unsupported(node, "an operand's axes do not merge into a matrix")
-            raise NeedsBuffer(x)
+            buffer, view = self._copied(node, buffer, view)
+            flat = view.reshape((*view.shape[:b], m, n))
+            assert flat is not None
         strides = flat.strides
         return Matrix(buffer, flat.offset, strides[:b], strides[b], strides[b + 1])
+
+    def _copied(self, node: Node, buffer: Buffer, view: Strided) -> tuple[Buffer, Strided]:
+        """A view written out in its own order."""
+        copy, whole = Buffer("arena", buffer.dtype, view.shape), Strided.contiguous(view.shape)
+        self._append(Loop([node], [Store(Load(buffer, view), copy, whole)]))
+        return copy, whole
 
     def _contract_by_sum(self, node: Node, buffer: Buffer) -> None:
         """A dot, or a matrix by a vector: products, summed."""
@@ -545,13 +551,23 @@ class Planner:
         expr = Apply(REGISTRY["multiply"], args, node.dtype)
         space = tuple(size[i] for i in labels)
         if not reducible(space, axes, [x.view for x in loads([expr])]):
-            for x in node.inputs:
-                if x not in self.buffers and not isinstance(x.op, Const):
-                    raise NeedsBuffer(x)
-            raise unsupported(node, "its summed axes do not merge")
+            args = tuple(self._ordered(node, i, labels) for i in (0, 1))
+            expr = Apply(REGISTRY["multiply"], args, node.dtype)
         seed = Seed(node.dtype)
         store = Store(seed, buffer, Strided.contiguous(node.shape))
         self._append(Reduction([node], [store], space, axes, "sum", expr, seed))
+
+    def _ordered(self, node: Node, which: int, labels: tuple[int, ...]) -> Load:
+        """An operand of a contraction, copied into the order of `labels`."""
+        op, size = node.op, _sizes(node)
+        assert isinstance(op, Contract)
+        own = (op.lhs, op.rhs)[which]
+        buffer, view = self._stored_view(node.inputs[which], {})
+        order = [own.index(i) for i in labels if i in own]
+        copy, whole = self._copied(node, buffer, view.transpose(order))
+        lifted = whole.reshape([size[i] if i in own else 1 for i in labels])
+        assert lifted is not None
+        return Load(copy, lifted.broadcast([size[i] for i in labels]))
 
     def _sum_order(
         self, node: Node, summed: tuple[int, ...]
@@ -627,16 +643,35 @@ def is_outer(op: Contract) -> bool:
 
 
 def expanded(outputs: Sequence[Node]) -> list[Node]:
-    """The outputs with composite reductions written out: logsumexp is max, exp, sum, log."""
-    composite = any(getattr(n.op, "kind", "") == "logsumexp" for n in topological_order(outputs))
-    if not composite:
+    """The outputs with composite nodes written out: logsumexp is max, exp, sum and log, a product
+    whose result interleaves its axes is an ordered one, transposed."""
+    if not any(_is_composite(n) for n in topological_order(outputs)):
         return list(outputs)
     new = rebuild(outputs, {}, _expand, rule="lowering")
     return [new[y] for y in outputs]
 
 
-def _expand(old: Node, node: Node) -> Node:
+def _is_composite(node: Node) -> bool:
     op = node.op
+    if isinstance(op, Contract):
+        return not is_outer(op) and _in_order(op) != op.out
+    return isinstance(op, Reduce) and op.kind == "logsumexp"
+
+
+def _in_order(op: Contract) -> tuple[int, ...]:
+    """The labels of the result as a product gives them: batch, then rows and columns."""
+    batch, rows, columns, _ = label_groups(op)
+    turned = (*batch, *columns, *rows)
+    return turned if op.out == turned else (*batch, *rows, *columns)
+
+
+def _expand(old: Node, node: Node) -> Node:
+    """A composite node in terms of simpler ones; any other as it is."""
+    op = node.op
+    if isinstance(op, Contract) and _is_composite(node):
+        order = _in_order(op)
+        return transpose(make(Contract(op.lhs, op.rhs, order), *node.inputs),
+                         [order.index(i) for i in op.out])  # fmt: skip
     if not isinstance(op, Reduce) or op.kind != "logsumexp":
         return node
     x = node.inputs[0]
