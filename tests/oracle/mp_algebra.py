@@ -71,8 +71,10 @@ class MpAlgebra(Algebra):
             if y < 0:
                 raise OutsideDomain
             return mpf(0)
-        if x < 0 and not mp.isfinite(y):
-            raise OutsideDomain
+        if x < 0 and mp.isinf(y):
+            x = -x  # IEEE: an infinite exponent counts as even
+        if x == 1:
+            return mpf(1)
         return self._spread(mp.power, x, y)
 
     def maximum(self, x: Number, y: Number) -> Number:

@@ -15,7 +15,7 @@ from glassgrad.graph.family import literal, scaled
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.op import Op
 from glassgrad.ops.reduce import Reduce
-from glassgrad.rewrite.law import EXTENDING, LawBook
+from glassgrad.rewrite.law import EXTENDING, REAL_EQUAL, LawBook
 
 BOOK = LawBook("stable")
 law = BOOK.law
@@ -180,6 +180,11 @@ def _square_of_root(node: Node) -> Node | None:
         case Node("sqrt", (x,)):
             return x
     return None
+
+
+@law("x**0.5 -> sqrt(x)", REAL_EQUAL, "power", lambda x: x**0.5, [P])
+def _half_power(node: Node) -> Node | None:
+    return k.sqrt(node.inputs[0]) if literal(node.inputs[1]) == 0.5 else None
 
 
 @law("x*sqrt(x) -> x**1.5", EXTENDING, "multiply", lambda x: x * np.sqrt(x), [P])

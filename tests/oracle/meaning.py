@@ -1,0 +1,92 @@
+"""What each structural op means, said a second time in plain NumPy that runs in any precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glassgrad.graph.family import Alias, Broadcast, Cast, Reshape
+from glassgrad.graph.op import Op
+from glassgrad.ops.contract import Contract
+from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.reduce import Reduce
+from glassgrad.ops.sort import Sort
+from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
+
+Arrays = Sequence[np.ndarray]
+
+
+def _grid(starts: Sequence[int], steps: Sequence[int], lengths: Sequence[int]) -> Any:
+    return np.ix_(*(s + d * np.arange(n) for s, d, n in zip(starts, steps, lengths)))
+
+
+def _reduce(op: Reduce, x: np.ndarray) -> Any:
+    if op.kind == "logsumexp":
+        with np.errstate(divide="ignore"):
+            return np.log(np.add.reduce(np.exp(x), axis=op.axes))
+    ufunc = {"sum": np.add, "max": np.maximum, "min": np.minimum,
+             "any": np.logical_or, "all": np.logical_and}[op.kind]  # fmt: skip
+    return ufunc.reduce(x, axis=op.axes)
+
+
+def _place(op: Place, v: np.ndarray) -> Any:
+    result = np.zeros(op.shape, v.dtype)
+    result[_grid(op.starts, op.steps, v.shape)] = v
+    return result
+
+
+def _update(op: Update, x: np.ndarray, v: np.ndarray) -> Any:
+    result = x.copy()
+    result[_grid(op.starts, op.steps, v.shape)] = v
+    return result
+
+
+def _contract(op: Contract, x: np.ndarray, y: np.ndarray) -> Any:
+    return np.einsum(x, list(op.lhs), y, list(op.rhs), list(op.out), optimize=False)
+
+
+def _take(op: Take, x: np.ndarray, *indices: np.ndarray) -> Any:
+    flat = np.moveaxis(x, range(op.axis, op.axis + len(indices)), range(len(indices)))
+    read = np.array([flat[tuple(i)] for i in zip(*(i.ravel() for i in indices))], x.dtype)
+    read = read.reshape((*indices[0].shape, *flat.shape[len(indices) :]))
+    return np.moveaxis(read, range(indices[0].ndim), range(op.axis, op.axis + indices[0].ndim))
+
+
+def _scatter_add(op: ScatterAdd, base: np.ndarray, v: np.ndarray, *indices: np.ndarray) -> Any:
+    result = base.copy()
+    flat = np.moveaxis(result, range(op.axis, op.axis + len(indices)), range(len(indices)))
+    n = indices[0].ndim
+    rows = np.moveaxis(v, range(op.axis, op.axis + n), range(n))
+    with np.errstate(over="ignore"):  # uint8 wraps around
+        for at in np.ndindex(indices[0].shape):
+            flat[tuple(i[at] for i in indices)] += rows[at]
+    return result
+
+
+def _sort(op: Sort, x: np.ndarray) -> Any:
+    return np.sort(x, axis=op.axis)
+
+
+MEANING: dict[type[Op], Callable[..., Any]] = {
+    Reduce: _reduce,
+    Broadcast: lambda op, x: np.zeros(op.shape, x.dtype) + x,
+    Reshape: lambda op, x: np.fromiter(x.flat, x.dtype, x.size).reshape(op.shape),
+    Transpose: lambda op, x: np.einsum(x, list(range(x.ndim)), list(op.perm)),
+    Slice: lambda op, x: x[_grid(op.starts, op.steps, op.lengths)],
+    Place: _place,
+    Update: _update,
+    Concatenate: lambda op, *xs: np.concatenate(xs, axis=op.axis),
+    Cast: lambda op, x: x,
+    Alias: lambda op, x: x,
+    Contract: _contract,
+    Take: _take,
+    ScatterAdd: _scatter_add,
+    Sort: _sort,
+}  # fmt: skip
+
+
+def meaning(op: Op, arrays: Arrays) -> np.ndarray:
+    """The value that the op should give; of sort the values alone."""
+    return np.asarray(MEANING[type(op)](op, *arrays))
