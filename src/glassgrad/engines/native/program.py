@@ -21,16 +21,7 @@ from glassgrad.engines import reference
 from glassgrad.engines.native import pyabi
 from glassgrad.engines.native.arena import ALIGNMENT, Arena, Interval, plan
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
-from glassgrad.engines.native.call import (
-    ARENA,
-    ENTRY,
-    OBJECTS,
-    POOL,
-    ArraySpec,
-    FastCall,
-    Signature,
-    emit_call,
-)
+from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.link import Linked
@@ -78,20 +69,20 @@ class NativeProgram:
     def _link(self, obj: bytes, code: _Code, receiver: Callable[..., Any]) -> None:
         self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
         imports = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
-        exports = ["kernel"]
-        if code.with_call:
-            known = pyabi.addresses()
-            imports |= {n: known[n] for n in code.module.foreign() if n in known}
-            exports += [POOL, OBJECTS, ARENA, ENTRY]
-        self._linked = Linked(obj, self.target, exports, imports)
         self.arena = Arena(code.arena_bytes)
         self._lock = threading.Lock()
+        self.fast = receiver
+        exports = ["kernel"]
+        if code.entry is not None:
+            self._call = FastCall(self.signature, code.entry.keys, self.arena.address)
+            known = self._call.symbols()
+            imports |= {n: known[n] for n in code.module.foreign() if n in known}
+            exports.append(ENTRY)
+        self._linked = Linked(obj, self.target, exports, imports)
         address = self._linked.address
         self._kernel = ctypes.PYFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(address["kernel"])
-        self.fast = receiver
-        if code.with_call:
-            self._call = FastCall(address, self.signature, self.arena.address, receiver, self.name)
-            self.fast = self._call.builtin
+        if code.entry is not None:
+            self.fast = self._call.bind(address[ENTRY], receiver, self.name)
 
     def __del__(self) -> None:
         call = getattr(self, "_call", None)
@@ -194,9 +185,7 @@ class _Code:
         self.arena_bytes = size + scratch + ALIGNMENT
         self.emitted: dict[str, Function] = {}
         kernel = self._kernel()
-        self.with_call = pyabi.usable()
-        if self.with_call:
-            emit_call(self.module, program.signature, kernel)
+        self.entry = Entry(self.module, program.signature, kernel) if pyabi.usable() else None
         self.text = self.module.text()
 
     def _layout(self, program: NativeProgram) -> tuple[dict[Buffer, int], int]:

@@ -24,7 +24,7 @@ DATA, NDIM, DIMS, BASE, DESCR, FLAGS, WEAKREFS = 16, 24, 32, 48, 56, 64, 72  # o
 DESCR_TYPE, DESCR_ORDER = 16, 26  # of a dtype: its scalar type, its byte order
 
 C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE = 0x1, 0x4, 0x100, 0x400
-METH_FASTCALL = 0x80
+METH_FASTCALL_KEYWORDS = 0x82
 
 _API = {"PyArray_NewFromDescr": 94, "PyArray_Scalar": 60}
 _PYTHON = (
@@ -126,7 +126,7 @@ _IMMORTAL: list[Any] = []  # method definitions: a builtin may outlive the progr
 
 
 def builtin(address: int, receiver: Any, name: str) -> Any:
-    """A Python builtin that runs the code at `address` as ``f(receiver, args, count)``."""
+    """A builtin that runs the code at `address` as ``f(receiver, args, count, names)``."""
 
     class MethodDef(ctypes.Structure):
         _fields_ = (
@@ -134,7 +134,7 @@ def builtin(address: int, receiver: Any, name: str) -> Any:
             ("doc", ctypes.c_char_p),
         )  # fmt: skip
 
-    definition = MethodDef(name.encode(), address, METH_FASTCALL, b"A compiled program.")
+    definition = MethodDef(name.encode(), address, METH_FASTCALL_KEYWORDS, b"A compiled program.")
     _IMMORTAL.append(definition)
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype, new.argtypes = (

@@ -1,0 +1,268 @@
+"""Machine code that all programs share: checking arguments, taking results, handing them over.
+
+It walks tables of records, one for each argument or result, so that a program's own entry stays
+small whatever it takes and gives. It is compiled once for a machine and linked once in a process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import glassgrad
+from glassgrad.engines.native import pyabi
+from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.link import Linked
+from glassgrad.engines.native.target import Target
+
+KEPT = 2  # results remembered for each output
+FIELDS = 8  # words of a record
+DESCR, SCALAR_TYPE, DIMS, NDIM, ORDER, TAKES, AS_SCALAR = range(7)  # of a record
+TAKES_FLOAT, TAKES_SCALAR, TAKES_ARRAY = 1, 2, 4
+_EXPORTS = ("gg_arguments", "gg_results", "gg_release", "gg_leaf", "gg_tuple")
+
+
+class Records:
+    """The table of records of some arguments or results; the code keeps only its address."""
+
+    def __init__(self, specs: Sequence[Any]) -> None:
+        self._words = (ctypes.c_ssize_t * (FIELDS * max(1, len(specs))))()
+        self._dims = [(ctypes.c_ssize_t * max(1, len(s.shape)))(*s.shape) for s in specs]
+        known = pyabi.addresses()
+        for i, (spec, dims) in enumerate(zip(specs, self._dims)):
+            record = [
+                known[pyabi.descr(spec.dtype)], known[pyabi.scalar_type(spec.dtype)],
+                ctypes.addressof(dims), len(spec.shape), ord(spec.dtype.byteorder),
+                _takes(spec), int(spec.scalar), 0,
+            ]  # fmt: skip
+            self._words[FIELDS * i : FIELDS * (i + 1)] = record
+        self.address = ctypes.addressof(self._words)
+
+
+def _takes(spec: Any) -> int:
+    if spec.takes == "float":
+        return TAKES_FLOAT
+    if spec.shape or spec.dtype != np.float64:
+        return TAKES_ARRAY
+    return TAKES_ARRAY | TAKES_SCALAR | (TAKES_FLOAT if spec.takes == "both" else 0)
+
+
+@cache
+def addresses() -> dict[str, int]:
+    """The addresses of the shared functions, linked at the first call."""
+    target = Target.host()
+    module = Module(target)
+    for emit in (_emit_matches, _emit_arguments, _emit_obtain, _emit_results, _emit_handing):
+        emit(module)
+    cache_ = ObjectCache(user_cache_folder())
+    obj, _ = compiled(module.text(), target, cache_, glassgrad.__version__)
+    known = pyabi.addresses()
+    linked = Linked(obj, target, _EXPORTS, {n: known[n] for n in module.foreign()})
+    _LINKED.append(linked)
+    return linked.address
+
+
+_LINKED: list[Linked] = []
+
+
+def field(f: Function, pointer: Value, offset: int, type_: Any = PTR) -> Value:
+    """A field of an object, `offset` bytes from its start."""
+    return f.load(type_, f.at(pointer, I8, offset))
+
+
+def python(f: Function, name: str, result: Any, *args: Value) -> Value:
+    """A call of a function of Python or NumPy."""
+    f.module.declare(name, result, [a.type for a in args])
+    return f.call(name, result, *args)
+
+
+def need(f: Function, condition: Value, otherwise: str) -> None:
+    """Goes on where the condition holds, else jumps."""
+    fine = f.label("fine")
+    f.jump_if(condition, fine, otherwise)
+    f.begin(fine)
+
+
+def is_type(f: Function, x: Value, name: str) -> Value:
+    """Whether an object is exactly of a type."""
+    return f.compare("eq", field(f, x, pyabi.TYPE), f.symbol(name))
+
+
+def _word(f: Function, record: Value, index: int, type_: Any = I64) -> Value:
+    return field(f, record, 8 * index, type_)
+
+
+def _emit_matches(module: Module) -> None:
+    """``i1 (array, record, flags)``: the dtype, shape and flags are those of the record."""
+    f = module.function("matches", I1, [PTR, PTR, I32], "internal")
+    x, record, flags = f.params
+    no = f.label("no")
+    need(f, f.compare("eq", field(f, x, pyabi.FLAGS, I32) & flags, flags), no)
+    ndim = _word(f, record, NDIM)
+    need(f, f.compare("eq", f.cast("sext", field(f, x, pyabi.NDIM, I32), I64), ndim), no)
+    descr = field(f, x, pyabi.DESCR)
+
+    def equal() -> list[Value]:  # another dtype object may say the same
+        type_ = field(f, descr, pyabi.DESCR_TYPE)
+        order = f.cast("zext", field(f, descr, pyabi.DESCR_ORDER, I8), I64)
+        same = f.compare("eq", type_, _word(f, record, SCALAR_TYPE, PTR))
+        return [same & f.compare("eq", order, _word(f, record, ORDER))]
+
+    usual = f.compare("eq", descr, _word(f, record, DESCR, PTR))
+    need(f, f.branch(usual, lambda: [f.const(I1, 1)], equal)[0], no)
+    dims, wanted = field(f, x, pyabi.DIMS), _word(f, record, DIMS, PTR)
+
+    def differs(i: Value, found: Value) -> list[Value]:
+        a, b = (f.load(I64, f.at(p, I64, i)) for p in (dims, wanted))
+        return [found | (a ^ b)]
+
+    (found,) = f.loop(0, ndim, 1, differs, [f.index(0)])
+    f.ret(f.compare("eq", found, 0))
+    f.begin(no)
+    f.ret(f.const(I1, 0))
+
+
+def _emit_arguments(module: Module) -> None:
+    """``i1 (objects, records, count, data)``: all objects fit; their elements' addresses."""
+    f = module.function("gg_arguments", I1, [PTR, PTR, I64, PTR])
+    objects, records, count, data = f.params
+    no = f.label("no")
+
+    def one(i: Value) -> None:
+        x = f.load(PTR, f.at(objects, PTR, i))
+        record = f.at(records, I8, i * (8 * FIELDS))
+        takes = _word(f, record, TAKES)
+        array, number, done = f.label("array"), f.label("number"), f.label("done")
+        f.jump_if(is_type(f, x, "PyArray_Type"), array, number)
+        f.begin(array)
+        need(f, f.compare("ne", takes & TAKES_ARRAY, 0), no)
+        flags = f.const(I32, pyabi.C_CONTIGUOUS | pyabi.ALIGNED)
+        need(f, f.call("matches", I1, x, record, flags), no)
+        elements, array_end = field(f, x, pyabi.DATA), f.block
+        f.jump(done)
+        f.begin(number)
+        is_float = is_type(f, x, "PyFloat_Type") & f.compare("ne", takes & TAKES_FLOAT, 0)
+        is_scalar = is_type(f, x, "PyDoubleScalar_Type")
+        need(f, is_float | (is_scalar & f.compare("ne", takes & TAKES_SCALAR, 0)), no)
+        value, number_end = f.at(x, I8, pyabi.FLOAT_VALUE), f.block
+        f.jump(done)
+        f.begin(done)
+        where = f.phi(PTR, [(elements, array_end), (value, number_end)])
+        f.store(where, f.at(data, PTR, i))
+
+    f.loop(0, count, 1, one)
+    f.ret(f.const(I1, 1))
+    f.begin(no)
+    f.ret(f.const(I1, 0))
+
+
+def _emit_obtain(module: Module) -> None:
+    """``ptr (slots, record)``: a new reference to an array that nobody else holds, or null."""
+    f = module.function("obtain", PTR, [PTR, PTR], "internal")
+    slots, record = f.params
+    null = f.const(PTR, 0)
+    for k in range(KEPT):
+        again = f.label("next")
+        old = f.load(PTR, f.at(slots, PTR, k))
+        need(f, f.compare("ne", old, null), again)
+        need(f, f.compare("eq", field(f, old, 0, I32), 1), again)
+        alone = f.compare("eq", field(f, old, pyabi.BASE), null)
+        need(f, alone & f.compare("eq", field(f, old, pyabi.WEAKREFS), null), again)
+        flags = pyabi.C_CONTIGUOUS | pyabi.OWNDATA | pyabi.ALIGNED | pyabi.WRITEABLE
+        need(f, f.call("matches", I1, old, record, f.const(I32, flags)), again)
+        python(f, "Py_IncRef", VOID, old)
+        f.ret(old)
+        f.begin(again)
+    made = _new_array(f, record)
+    failed = f.label("failed")
+    need(f, f.compare("ne", made, null), failed)
+    _remember(f, slots, made)
+    f.ret(made)
+    f.begin(failed)
+    f.ret(null)
+
+
+def _new_array(f: Function, record: Value) -> Value:
+    descr, null = _word(f, record, DESCR, PTR), f.const(PTR, 0)
+    python(f, "Py_IncRef", VOID, descr)
+    ndim = f.cast("trunc", _word(f, record, NDIM), I32)
+    return python(
+        f, "PyArray_NewFromDescr", PTR, f.symbol("PyArray_Type"), descr, ndim,
+        _word(f, record, DIMS, PTR), null, null, f.const(I32, 0), null,
+    )  # fmt: skip
+
+
+def _remember(f: Function, slots: Value, array: Value) -> None:
+    """The newest comes first; the oldest is let go."""
+    places = [f.at(slots, PTR, k) for k in range(KEPT)]
+    held = [f.load(PTR, place) for place in places]
+    python(f, "Py_IncRef", VOID, array)
+    for place, x in zip(places, [array, *held[:-1]]):
+        f.store(x, place)
+    _drop(f, held[-1])
+
+
+def _drop(f: Function, x: Value) -> None:
+    f.branch(
+        f.compare("ne", x, f.const(PTR, 0)), lambda: python(f, "Py_DecRef", VOID, x) and None
+    )
+
+
+def _emit_results(module: Module) -> None:
+    """``i1 (pool, records, count, arrays, data)``: result arrays and their elements' addresses."""
+    f = module.function("gg_results", I1, [PTR, PTR, I64, PTR, PTR])
+    pool, records, count, arrays, data = f.params
+    failed = f.label("failed")
+    f.loop(0, count, 1, lambda i: f.store(f.const(PTR, 0), f.at(arrays, PTR, i)))
+
+    def one(i: Value) -> None:
+        slots = f.at(pool, PTR, i * KEPT)
+        array = f.call("obtain", PTR, slots, f.at(records, I8, i * (8 * FIELDS)))
+        need(f, f.compare("ne", array, f.const(PTR, 0)), failed)
+        f.store(array, f.at(arrays, PTR, i))
+        f.store(field(f, array, pyabi.DATA), f.at(data, PTR, i))
+
+    f.loop(0, count, 1, one)
+    f.ret(f.const(I1, 1))
+    f.begin(failed)
+    f.call("gg_release", VOID, arrays, count)
+    f.ret(f.const(I1, 0))
+
+
+def _emit_handing(module: Module) -> None:
+    """Letting results go, one result as an object, and a tuple of all results."""
+    f = module.function("gg_release", VOID, [PTR, I64])
+    arrays, count = f.params
+    f.loop(0, count, 1, lambda i: _drop(f, f.load(PTR, f.at(arrays, PTR, i))))
+    f.ret()
+
+    g = module.function("gg_leaf", PTR, [PTR, PTR])
+    array, record = g.params
+    as_is = g.label("as_is")
+    need(g, g.compare("ne", _word(g, record, AS_SCALAR), 0), as_is)
+    descr, null = _word(g, record, DESCR, PTR), g.const(PTR, 0)
+    made = python(g, "PyArray_Scalar", PTR, field(g, array, pyabi.DATA), descr, null)
+    python(g, "Py_DecRef", VOID, array)
+    g.ret(made)
+    g.begin(as_is)
+    g.ret(array)
+
+    h = module.function("gg_tuple", PTR, [PTR, PTR, I64])
+    arrays, records, count = h.params
+    made = python(h, "PyTuple_New", PTR, count)
+
+    def one(i: Value) -> None:
+        array = h.load(PTR, h.at(arrays, PTR, i))
+        leaf = h.call("gg_leaf", PTR, array, h.at(records, I8, i * (8 * FIELDS)))
+        python(h, "PyTuple_SetItem", I32, made, i, leaf)
+
+    h.loop(0, count, 1, one)
+    h.ret(made)
+
+
+Receiver = Callable[..., Any]
