@@ -27,6 +27,8 @@ class Scan(Op):
         """The carries as they came in, the other outputs with a leading axis."""
         c, r = self.carries, self.rows
         results = self.body.results
+        if len(inputs) != len(self.body.params) or c > len(results):
+            raise ShapeError(f"{self!r} does not fit a body of {len(self.body.params)} parameters")
         for i, x in enumerate(inputs):
             shape = x.shape[1:] if c <= i < c + r else x.shape
             param = self.body.params[i]

@@ -43,7 +43,9 @@ class Reduce(Op):
 
     def infer(self, *inputs: Node) -> Aval:
         """The shape without the axes."""
-        x = inputs[0]
+        (x,) = inputs
+        if self.kind not in VERBS or self.axes != normal_axes(self.axes, x.ndim, self.kind):
+            raise ShapeError(f"{self!r} does not fit shape {x.shape}{at_caller()}")
         shape = tuple(n for i, n in enumerate(x.shape) if i not in self.axes)
         if self.kind in CHOOSING and x.size == 0 and 0 in (x.shape[a] for a in self.axes):
             raise ShapeError(f"{self.kind} of an empty axis of shape {x.shape}{at_caller()}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glassgrad.graph.dtype import INT64
+from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import full_like
 from glassgrad.graph.node import Node, item, make
 from glassgrad.graph.op import Aval, Op
+from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.gather import along, scatter_add, take_along
 
 
@@ -20,7 +22,9 @@ class Sort(Op):
 
     def infer(self, *inputs: Node) -> tuple[Aval, ...]:
         """Values of the operand's dtype, indices in int64."""
-        x = inputs[0]
+        (x,) = inputs
+        if not 0 <= self.axis < x.ndim:
+            raise ShapeError(f"sort: axis {self.axis} is out of range for shape {x.shape}{at_caller()}")
         return (x.shape, x.dtype), (x.shape, INT64)
 
     def vjp(self, node: Node, g: Sequence[Node | None]) -> Sequence[Node | None]:

@@ -122,6 +122,8 @@ class Concatenate(Op):
         """The summed extent along the axis; the rest must agree."""
         first = inputs[0]
         a = self.axis
+        if not 0 <= a < first.ndim:
+            raise ShapeError(f"concatenate: axis {a} is out of range for {first.shape}{at_caller()}")
         for x in inputs:
             if x.shape[:a] != first.shape[:a] or x.shape[a + 1 :] != first.shape[a + 1 :]:
                 raise ShapeError(
