@@ -31,11 +31,20 @@ def test_numeric_column_is_standardised_and_marks_missing():
     assert encoded[2, 0] == encoded[4, 0] == encoded[1, 0]
 
 
-@pytest.mark.parametrize("values", [[7.0] * 4, [0.1] * 3, [1e300] * 3, [np.nan] * 3])
+@pytest.mark.parametrize("values", [[7.0] * 4, [0.1] * 3, [1e99] * 3, [1e-300] * 3, [np.nan] * 3])
 def test_constant_and_empty_columns_stay_finite(values):
     column = NumericColumn.fit("x", np.array(values))
     encoded = column.encode(table(x=["" if np.isnan(v) else v for v in values]), 0)
     assert np.isfinite(encoded).all() and np.abs(encoded).max() < 1e-6
+
+
+@pytest.mark.parametrize("unit", [1e99, 1e30, 1e-12, 1e-90])
+def test_units_do_not_matter(unit):
+    draws = np.random.default_rng(0).standard_normal(50)
+    plain = NumericColumn.fit("x", draws).encode(table(x=draws), 0)
+    scaled = NumericColumn.fit("x", draws * unit).encode(table(x=draws * unit), 0)
+    assert scaled == pytest.approx(plain)
+    assert NumberTarget.fit("y", draws * unit).scale == pytest.approx(draws.std() * unit)
 
 
 def test_outliers_are_clipped():

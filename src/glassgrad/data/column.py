@@ -16,6 +16,9 @@ from glassgrad.data.table import MISSING, Table
 CLIP = 8.0
 """Standardised values are kept within this distance of the mean."""
 
+LARGEST = 1e100
+"""Numbers above are refused: their third powers would overflow."""
+
 RARE = 5
 """A category seen in fewer training rows shares the slot `other`."""
 
@@ -49,14 +52,12 @@ class NumericColumn:
             return NumericColumn(name, 0.0, "identity", 0.0, 1.0, indicator=False)
         transform = _straighten(present)
         straight = TRANSFORMS[transform](present)
-        spread = float(straight.std())
-        constant = spread <= 1e-9 * max(1.0, float(np.abs(straight).max()))
         return NumericColumn(
             name,
             median=float(np.median(present)),
             transform=transform,
             mean=float(straight.mean()),
-            scale=1.0 if constant else spread,
+            scale=scale_of(straight),
             indicator=present.size < values.size,
         )
 
@@ -133,6 +134,18 @@ class CategoryColumn:
             )
 
 
+def scale_of(values: np.ndarray) -> float:
+    """The standard deviation; for what is constant but for rounding its size, or 1 for zeros.
+
+    >>> scale_of(np.array([1.0, 3.0])), scale_of(np.array([0.1] * 3)), scale_of(np.zeros(2))
+    (1.0, 0.1, 1.0)
+    """
+    spread, largest = float(values.std()), float(np.abs(values).max())
+    if spread > max(1e-100, 1e-9 * largest):
+        return spread
+    return largest if largest > 1e-100 else 1.0
+
+
 def skewness(values: np.ndarray) -> float:
     """The third standardised moment, 0 for a constant.
 
@@ -181,10 +194,10 @@ def parse_numbers(table: Table, column: int) -> np.ndarray:
         value = math.nan if cell in MISSING else number(cell)
         if value is None:
             raise BadInput(_not_a_number(table, i, column) + " Mend or empty the cell.")
-        if math.isinf(value):
+        if abs(value) > LARGEST:
             raise BadInput(
-                f"{table.place(i)}: column {table.names[column]!r} holds {cell!r}, "
-                "which is not finite. Empty the cell to mark it as missing."
+                f"{table.place(i)}: column {table.names[column]!r} holds {cell!r}, which is not "
+                f"finite or above {LARGEST:g}. Empty the cell to mark it as missing."
             )
         values[i] = value
     return values

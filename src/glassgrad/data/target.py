@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from glassgrad.data.bad_input import BadInput, listing, near
-from glassgrad.data.column import parse_numbers
+from glassgrad.data.column import parse_numbers, scale_of
 from glassgrad.data.numbers import number
 from glassgrad.data.table import MISSING, Table
 
@@ -64,8 +64,7 @@ class NumberTarget:
     @staticmethod
     def fit(name: str, values: np.ndarray) -> NumberTarget:
         """Learn mean and scale from training values; a constant gets scale 1."""
-        spread = float(values.std())
-        return NumberTarget(name, float(values.mean()), spread if spread > 0 else 1.0)
+        return NumberTarget(name, float(values.mean()), scale_of(values))
 
     def encode(self, table: Table, column: int) -> np.ndarray:
         """The column in its own units."""
