@@ -32,6 +32,7 @@ def _native(outputs: Sequence[Node], inputs: Sequence[Node]) -> Program:
 ENGINES: dict[str, Engine] = {"reference": ReferenceProgram, "native": _native}
 
 Key = tuple[Any, ...]
+CHAINED = 8  # programs that are tried in turn before the general way
 CONTAINERS = {"tuple": tuple, "list": list, "dict": dict}
 
 
@@ -44,7 +45,13 @@ class Specialisation(NamedTuple):
 
 
 class Jit:
-    """A compiled function. New shapes, dtypes or guarded values trace and compile anew."""
+    """A compiled function. New shapes, dtypes or guarded values trace and compile anew.
+
+    `__call__` is a slot: it holds the builtin of the newest program, which Python then calls without
+    a frame of its own, and which gives calls of other signatures to the ones before it.
+    """
+
+    __slots__ = ("__call__", "__dict__", "__weakref__")
 
     def __init__(self, f: Function, engine: str, check: bool) -> None:
         if engine not in ENGINES:
@@ -54,14 +61,11 @@ class Jit:
         self.engine = engine
         self.check = check
         self.programs: dict[Key, list[Specialisation]] = {}
-        self._fast: Callable[..., Any] = self._general
+        self.__call__: Callable[..., Any] = self._general
 
     def __repr__(self) -> str:
         count = sum(len(group) for group in self.programs.values())
         return f"<{label_of(self.f)} compiled for the {self.engine} engine, {count} programs>"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._general(*args, **kwargs) if kwargs else self._fast(*args)
 
     def _general(self, *args: Any, **kwargs: Any) -> Any:
         """A call of any signature: the program that fits is found, or made."""
@@ -85,8 +89,12 @@ class Jit:
             self._check_again(leaves, tree, inputs, outputs)
         guards = [g for g in trace.guards if g.node.bound]
         final = finish([*outputs, *(g.node for g in guards)])
-        if self.engine == "native" and not guards and (call := _direct_call(tree, result)):
-            program, self._fast = _native_call(final, inputs, call, self._general)
+        plain = not guards and not any(isinstance(leaf, bool) for leaf in leaves)
+        if self.engine == "native" and plain and (call := _direct_call(tree, result)):
+            chained = sum(map(len, self.programs.values())) < CHAINED
+            receiver = self.__call__ if chained else self._general
+            takes = [_takes(leaf) for leaf in leaves]
+            program, self.__call__ = _native_call(final, inputs, call, takes, receiver)
         else:
             program = ENGINES[self.engine](final, inputs)
         return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
@@ -135,6 +143,11 @@ class Jit:
         return "\n".join(lines)
 
 
+def _takes(leaf: Any) -> str:
+    """What the builtin may take in this place: a Python number is weak, an array is not."""
+    return {float: "float", int: "never"}.get(type(leaf), "array")
+
+
 def _direct_call(tree: Tree, result: Tree) -> tuple[Tree, Tree] | None:
     """The arguments' and the result's structure, where a builtin can take them apart itself."""
     args, kwargs = tree.children
@@ -152,6 +165,7 @@ def _native_call(
     outputs: Sequence[Node],
     inputs: Sequence[Node],
     call: tuple[Tree, Tree],
+    takes: Sequence[str],
     receiver: Callable[..., Any],
 ) -> tuple[Program, Callable[..., Any]]:
     """The program, and its builtin, which gives calls of another signature to the receiver."""
@@ -167,7 +181,7 @@ def _native_call(
         return CallTree(CONTAINERS[tree.kind], children, keys)
 
     signature = Signature(
-        tuple(ArraySpec(n.shape, n.dtype) for n in inputs),
+        tuple(ArraySpec(n.shape, n.dtype, takes=t) for n, t in zip(inputs, takes)),
         tuple(ArraySpec(n.shape, n.dtype, scalar=n.shape == ()) for n in outputs),
         shaped(call[0], count()).children,
         shaped(call[1], count()),

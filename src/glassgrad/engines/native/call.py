@@ -28,8 +28,8 @@ from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, is_ty
 class ArraySpec:
     """The shape and dtype of one argument or result.
 
-    `scalar`: returned as a NumPy scalar. `takes`: "array", "float" (a Python float, exactly) or
-    "both".
+    `scalar`: returned as a NumPy scalar. `takes`: "array", "float" (a Python float, exactly),
+    "both", or "never" (all goes to the receiver).
     """
 
     shape: tuple[int, ...]

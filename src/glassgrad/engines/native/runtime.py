@@ -45,8 +45,8 @@ class Records:
 
 
 def _takes(spec: Any) -> int:
-    if spec.takes == "float":
-        return TAKES_FLOAT
+    if spec.takes in ("float", "never"):
+        return TAKES_FLOAT if spec.takes == "float" else 0
     if spec.shape or spec.dtype != np.float64:
         return TAKES_ARRAY
     return TAKES_ARRAY | TAKES_SCALAR | (TAKES_FLOAT if spec.takes == "both" else 0)
