@@ -17,6 +17,7 @@ from glassgrad.graph.errors import GraphError, IndexRangeError, UnboundError
 from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Input, Item, NDArray, Node
 from glassgrad.graph.op import Op
+from glassgrad.graph.provenance import at_caller
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import ScatterAdd, Take
@@ -25,6 +26,8 @@ from glassgrad.ops.random import RandomBits, philox
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
+
+LOOP_VARIABLE = "loop variable"
 
 Path = tuple[str | int, ...]
 Step = tuple[Path, Node, Any]
@@ -202,6 +205,11 @@ def bound_order(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[Nod
     order = topological_order(outputs, values)
     for node in order:
         if isinstance(node.op, Input):
+            if node.op.label == LOOP_VARIABLE:
+                raise UnboundError(
+                    "the carry and the rows of gg.scan have no value while its body is traced: use "
+                    f"np.where instead of if, and shapes instead of values{at_caller()}"
+                )
             raise UnboundError(
                 f"variable {node.op.label!r} has no value: give one, as in "
                 f"gg.evaluate([e], {{{node.op.label}: 2.0}})"

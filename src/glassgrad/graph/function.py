@@ -42,6 +42,8 @@ class Function:
     def inline(self, arguments: Sequence[Node]) -> list[Node]:
         """The outputs with arguments in the place of the parameters, in the arguments' trace."""
         given = dict(zip(self.params, arguments))
+        trace = arguments[0].trace.root()
+        given |= {n: trace.make(n.op) for n in self.order if isinstance(n.op, Const)}
         new = rebuild(self.outputs, given, rule="inlined")
         return [new[y] for y in self.outputs]
 

@@ -332,8 +332,12 @@ def _same_bits(array: NDArray, node: Node) -> bool:
         kept is not None
         and kept.shape == array.shape
         and kept.dtype == array.dtype
-        and kept.tobytes() == array.tobytes()
+        and np.array_equal(_bytes(kept), _bytes(array))
     )
+
+
+def _bytes(array: NDArray) -> NDArray:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def constant_value(node: Node) -> NDArray | None:

@@ -10,7 +10,7 @@ import numpy as np
 from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
-from glassgrad.engines.reference import evaluate
+from glassgrad.engines.reference import LOOP_VARIABLE, evaluate
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import cast
 from glassgrad.graph.function import Function
@@ -26,8 +26,8 @@ Body = Callable[[list[Node], list[Node]], tuple[list[Node], list[Node]]]
 def scan_nodes(body: Body, first: Sequence[Node], rows: Sequence[Node], length: int) -> list[Node]:
     """A scan whose body is a Python function of nodes: (carry, rows) -> (carry, outputs)."""
     trace = (*first, *rows)[0].trace.root()
-    carry = [new_input(trace, "carry", x.shape, x.dtype) for x in first]
-    row = [new_input(trace, "row", x.shape[1:], x.dtype) for x in rows]
+    carry = [new_input(trace, LOOP_VARIABLE, x.shape, x.dtype) for x in first]
+    row = [new_input(trace, LOOP_VARIABLE, x.shape[1:], x.dtype) for x in rows]
     last, outputs = body(carry, row)
     params = [*carry, *row]
     results = [*last, *outputs]

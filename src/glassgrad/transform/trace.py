@@ -140,10 +140,14 @@ def trace_call(
         else:
             lifted = [_lifted(trace, v, p) for v, p in zip(leaves, parts)]
             new_args.append(unflatten(tree, lifted))
+    named_leaves, named_tree = flatten(kwargs)
+    lazy = lazy or any(isinstance(v, Array) for v in named_leaves)
+    named = [_lifted(trace, v, p) for v, p in zip(named_leaves, paths(named_tree))]
+    new_kwargs = unflatten(named_tree, named)
     if lazy and outer is None:
-        trace = _trace_of(new_args) or trace
+        trace = _trace_of((new_args, new_kwargs)) or trace
     with tracing(trace.root()):
-        result = f(*new_args, **kwargs)
+        result = f(*new_args, **new_kwargs)
     leaves, tree = flatten(result)
     outputs = [as_node(v, trace.root()) for v in leaves]
     nodes = [n for i in argnums for n in chosen[i]]
