@@ -126,7 +126,7 @@ def test_the_caller_s_arrays_are_never_changed(engine):
 
 
 def test_bad_input_is_an_error_on_the_user_s_line(engine):
-    with pytest.raises(NoRuleError, match=r"np\.exp.*\n.*test_jit\.py"):
+    with pytest.raises(NoRuleError, match=r"np\.exp.*\n.*test_compile\.py"):
         gg.jit(lambda x: math.exp(x), engine=engine)(1.0)
     with pytest.raises(ShapeError, match=r"matmul: shapes \(2, 3\) and \(2, 3\)"):
         gg.jit(lambda x: x @ x, engine=engine)(np.ones((2, 3)))
