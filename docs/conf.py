@@ -12,7 +12,8 @@ author = "the glassgrad authors"
 copyright = "2026, the glassgrad authors"
 version = release = glassgrad.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "live", "registry", "plain_docstrings"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "live", "mathml", "plain_docstrings", "registry"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build", "README.md"]
 default_role = "code"
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -29,7 +30,10 @@ CLASSES = {
 
 def _written(name: str, op: Any) -> str:
     form = getattr(op, "form", "")
-    return form.format("x", "y", "z") if form else f"{name}({', '.join(op.fields)})"
+    if not form:
+        return f"{name}({', '.join(op.fields)})"
+    _, *names = inspect.signature(op.math).parameters  # the first is the algebra
+    return form.format(*(names if len(names) == op.arity else "xyz"))
 
 
 def _ops() -> Iterator[Row]:
