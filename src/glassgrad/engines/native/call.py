@@ -109,7 +109,7 @@ class Entry:
         f.begin(failed)
         f.ret(f.const(PTR, 0))
         f.begin(bad)
-        self._shared("gg_release", VOID, arrays, f.index(m))
+        self._shared("gg_release", VOID, arrays, results, f.index(m))
         f.jump(self.miss)
         f.begin(self.miss)
         f.ret(python(f, "PyObject_Vectorcall", PTR, receiver, args, count, names))
@@ -145,8 +145,8 @@ class Entry:
         """The result object; takes over the references in `arrays`."""
         f = self.f
         if isinstance(tree, int):
-            array = f.load(PTR, f.at(arrays, PTR, tree))
-            return self._shared("gg_leaf", PTR, array, f.at(records, I8, tree * 8 * FIELDS))
+            place = f.at(arrays, PTR, tree)
+            return self._shared("gg_leaf", PTR, place, f.at(records, I8, tree * 8 * FIELDS))
         n = len(tree.children)
         first = tree.children[0] if n and isinstance(tree.children[0], int) else 0
         if tree.kind is tuple and n and tree.children == tuple(range(first, first + n)):

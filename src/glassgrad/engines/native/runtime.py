@@ -7,7 +7,7 @@ small whatever it takes and gives. It is compiled once for a machine and linked 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -175,7 +175,7 @@ def _emit_obtain(module: Module) -> None:
         need(f, alone & f.compare("eq", field(f, old, pyabi.WEAKREFS), null), again)
         flags = pyabi.C_CONTIGUOUS | pyabi.OWNDATA | pyabi.ALIGNED | pyabi.WRITEABLE
         need(f, f.call("matches", I1, old, record, f.const(I32, flags)), again)
-        python(f, "Py_IncRef", VOID, old)
+        _hold(f, old)
         f.ret(old)
         f.begin(again)
     made = _new_array(f, record)
@@ -201,10 +201,15 @@ def _remember(f: Function, slots: Value, array: Value) -> None:
     """The newest comes first; the oldest is let go."""
     places = [f.at(slots, PTR, k) for k in range(KEPT)]
     held = [f.load(PTR, place) for place in places]
-    python(f, "Py_IncRef", VOID, array)
+    _hold(f, array)
     for place, x in zip(places, [array, *held[:-1]]):
         f.store(x, place)
     _drop(f, held[-1])
+
+
+def _hold(f: Function, x: Value) -> None:
+    """One more reference to an array, which is never an immortal object."""
+    f.store(f.load(I32, x) + 1, x)
 
 
 def _drop(f: Function, x: Value) -> None:
@@ -214,55 +219,66 @@ def _drop(f: Function, x: Value) -> None:
 
 
 def _emit_results(module: Module) -> None:
-    """``i1 (pool, records, count, arrays, data)``: result arrays and their elements' addresses."""
+    """``i1 (pool, records, count, arrays, data)``: result arrays and their elements' addresses.
+
+    A result that is handed out as a scalar needs no array: its place in the table takes its bits.
+    """
     f = module.function("gg_results", I1, [PTR, PTR, I64, PTR, PTR])
     pool, records, count, arrays, data = f.params
     failed = f.label("failed")
     f.loop(0, count, 1, lambda i: f.store(f.const(PTR, 0), f.at(arrays, PTR, i)))
 
     def one(i: Value) -> None:
-        slots = f.at(pool, PTR, i * KEPT)
-        array = f.call("obtain", PTR, slots, f.at(records, I8, i * (8 * FIELDS)))
-        need(f, f.compare("ne", array, f.const(PTR, 0)), failed)
-        f.store(array, f.at(arrays, PTR, i))
-        f.store(field(f, array, pyabi.DATA), f.at(data, PTR, i))
+        record, place = f.at(records, I8, i * (8 * FIELDS)), f.at(arrays, PTR, i)
+
+        def array() -> list[Value]:
+            made = f.call("obtain", PTR, f.at(pool, PTR, i * KEPT), record)
+            need(f, f.compare("ne", made, f.const(PTR, 0)), failed)
+            f.store(made, place)
+            return [field(f, made, pyabi.DATA)]
+
+        scalar = f.compare("ne", _word(f, record, AS_SCALAR), 0)
+        f.store(f.branch(scalar, lambda: [place], array)[0], f.at(data, PTR, i))
 
     f.loop(0, count, 1, one)
     f.ret(f.const(I1, 1))
     f.begin(failed)
-    f.call("gg_release", VOID, arrays, count)
+    f.call("gg_release", VOID, arrays, records, count)
     f.ret(f.const(I1, 0))
 
 
 def _emit_handing(module: Module) -> None:
     """Letting results go, one result as an object, and a tuple of all results."""
-    f = module.function("gg_release", VOID, [PTR, I64])
-    arrays, count = f.params
-    f.loop(0, count, 1, lambda i: _drop(f, f.load(PTR, f.at(arrays, PTR, i))))
+    f = module.function("gg_release", VOID, [PTR, PTR, I64])
+    arrays, records, count = f.params
+
+    def release(i: Value) -> None:
+        scalar = _word(f, f.at(records, I8, i * (8 * FIELDS)), AS_SCALAR)
+        f.branch(
+            f.compare("eq", scalar, 0),
+            lambda: _drop(f, f.load(PTR, f.at(arrays, PTR, i))),
+        )
+
+    f.loop(0, count, 1, release)
     f.ret()
 
     g = module.function("gg_leaf", PTR, [PTR, PTR])
-    array, record = g.params
+    place, record = g.params
     as_is = g.label("as_is")
     need(g, g.compare("ne", _word(g, record, AS_SCALAR), 0), as_is)
     descr, null = _word(g, record, DESCR, PTR), g.const(PTR, 0)
-    made = python(g, "PyArray_Scalar", PTR, field(g, array, pyabi.DATA), descr, null)
-    python(g, "Py_DecRef", VOID, array)
-    g.ret(made)
+    g.ret(python(g, "PyArray_Scalar", PTR, place, descr, null))
     g.begin(as_is)
-    g.ret(array)
+    g.ret(g.load(PTR, place))
 
     h = module.function("gg_tuple", PTR, [PTR, PTR, I64])
     arrays, records, count = h.params
     made = python(h, "PyTuple_New", PTR, count)
 
     def one(i: Value) -> None:
-        array = h.load(PTR, h.at(arrays, PTR, i))
-        leaf = h.call("gg_leaf", PTR, array, h.at(records, I8, i * (8 * FIELDS)))
-        python(h, "PyTuple_SetItem", I32, made, i, leaf)
+        record = h.at(records, I8, i * (8 * FIELDS))
+        leaf = h.call("gg_leaf", PTR, h.at(arrays, PTR, i), record)
+        h.store(leaf, h.at(h.at(made, I8, pyabi.TUPLE_ITEMS), PTR, i))
 
     h.loop(0, count, 1, one)
     h.ret(made)
-
-
-Receiver = Callable[..., Any]
