@@ -97,6 +97,7 @@ class Jit:
             program, self.__call__ = _native_call(final, inputs, call, takes, receiver)
         else:
             program = ENGINES[self.engine](final, inputs)
+        trace.root().values.clear()  # the program outlives the arrays that it was traced with
         return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
 
     def _trace(self, leaves: Sequence[Any], tree: Tree) -> tuple[list[Node], list[Node], Tree, Trace]:
