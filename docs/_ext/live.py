@@ -54,7 +54,8 @@ class Page:
     def run(self, source: str, raises: bool = False) -> tuple[str, str]:
         """What the code shows, and the error that it should not have raised."""
         self.blocks += 1
-        file = f"{Path(self.name).name}.py" if self.blocks == 1 else f"{Path(self.name).name}_{self.blocks}.py"
+        number = "" if self.blocks == 1 else f"_{self.blocks}"
+        file = f"{Path(self.name).name}{number}.py"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         tree = ast.parse(source, file)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -85,12 +86,13 @@ class Page:
         done = subprocess.run(
             words,
             cwd=self.folder,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=LIMIT,
-            env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+            env={**os.environ, "COLUMNS": "84", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
         )
-        return done.stdout + done.stderr, done.returncode
+        return done.stdout, done.returncode
 
 
 PAGES: dict[str, Page] = {}
