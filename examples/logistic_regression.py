@@ -1,6 +1,6 @@
 """Logistic regression from scratch: the naive formula, exact gradients, far from any overflow.
 
-    python examples/logistic_regression.py
+python examples/logistic_regression.py
 """
 
 import numpy as np

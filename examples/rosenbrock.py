@@ -1,6 +1,6 @@
 """Descent on Rosenbrock's valley: gradient descent crawls, Newton's method jumps.
 
-    python examples/rosenbrock.py
+python examples/rosenbrock.py
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """A toy net that learns XOR: forward, backward and update in one native call.
 
-    python examples/toy_net.py
+python examples/toy_net.py
 """
 
 import numpy as np

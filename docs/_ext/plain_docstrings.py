@@ -11,7 +11,9 @@ from sphinx.application import Sphinx
 def _escaped(line: str) -> str:
     """A line whose stars and bars mean themselves, outside of `code`."""
     parts = re.split(r"(`[^`]*`)", line)
-    return "".join(p if p.startswith("`") else re.sub(r"([*|]|_(?=\W|$))", r"\\\1", p) for p in parts)
+    return "".join(
+        p if p.startswith("`") else re.sub(r"([*|]|_(?=\W|$))", r"\\\1", p) for p in parts
+    )
 
 
 def plain(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -43,7 +43,7 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     code = run.__code__
     known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     unknown = [key for key in kwargs if key not in known]
-    if unknown or len(args) > code.co_argcount and not code.co_flags & _TAKES_MORE:
+    if unknown or (len(args) > code.co_argcount and not code.co_flags & _TAKES_MORE):
         what = f"the argument {unknown[0]!r}" if unknown else "so many arguments"
         raise NoRuleError(f"{name} has no rule yet with {what}{at_caller()}")
     result = run(*args, **kwargs)
@@ -251,7 +251,9 @@ def dot(a: Any, b: Any) -> Array:
     if x.ndim == 0 or y.ndim == 0:
         return Array(x * y)
     if y.ndim > 2:
-        raise NoRuleError(f"np.dot with a second operand of {y.ndim} axes: use np.matmul{at_caller()}")
+        raise NoRuleError(
+            f"np.dot with a second operand of {y.ndim} axes: use np.matmul{at_caller()}"
+        )
     return Array(products.matmul(x, y))
 
 
@@ -310,7 +312,9 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
 
 
 @implements(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Array:
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Array:
     """np.clip; either bound may be None."""
     low, high = a_min if min is None else min, a_max if max is None else max
     x = _node(a)
@@ -352,7 +356,9 @@ def _filled(value: float) -> Any:
     def like(a: Any, dtype: Any = None, shape: Any = None) -> Array:
         x = _node(a) if dtype is None else cast(_node(a), np.dtype(dtype))
         made = full_like(x, value)
-        return Array(made if shape is None else broadcast_to(full_like(_scalar(x), value), tuple(shape)))
+        return Array(
+            made if shape is None else broadcast_to(full_like(_scalar(x), value), tuple(shape))
+        )
 
     return like
 

@@ -16,7 +16,13 @@ from glassgrad.array.protocol import HANDLERS, METHODS
 from glassgrad.array.storage import Cell, look, put
 from glassgrad.engines.reference import bound_order, interpret
 from glassgrad.graph.dtype import DType, is_float
-from glassgrad.graph.errors import DTypeError, IndexRangeError, NoRuleError, ShapeError, UnboundError
+from glassgrad.graph.errors import (
+    DTypeError,
+    IndexRangeError,
+    NoRuleError,
+    ShapeError,
+    UnboundError,
+)
 from glassgrad.graph.family import broadcast_to, cast, reshape
 from glassgrad.graph.node import ACTIVE, Guard, NDArray, Node, Trace, constant
 from glassgrad.graph.op import Op, Shape
@@ -34,7 +40,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     ndarray. `gg.variables` makes ones that have no value at all.
     """
 
-    __slots__ = ("_cell", "_key", "_path", "_shape", "_weak", "__weakref__")
+    __slots__ = ("__weakref__", "_cell", "_key", "_path", "_shape", "_weak")
     __array_priority__ = 1000.0
 
     def __init__(
@@ -233,9 +239,9 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
                 f"np.where with a mask{at_caller()}"
             )
         if found.key is not None and not self._path:
-            Array(cell=self._cell, key=self._key + found.key, shape=self._shape[len(found.key) :]).write(
-                value
-            )
+            Array(
+                cell=self._cell, key=self._key + found.key, shape=self._shape[len(found.key) :]
+            ).write(value)
             return
         self[index].write(value)
 
@@ -301,7 +307,9 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
 def is_array(x: Any) -> bool:
     """Whether an index part is an array of indices: an ndarray, or a handle that has axes."""
-    return isinstance(x, np.ndarray) or (isinstance(x, Array) and (x.ndim > 0 or x.dtype == np.bool_))
+    return isinstance(x, np.ndarray) or (
+        isinstance(x, Array) and (x.ndim > 0 or x.dtype == np.bool_)
+    )
 
 
 def _forced(mask: Any) -> NDArray:

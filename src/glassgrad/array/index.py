@@ -29,9 +29,9 @@ class Index(NamedTuple):
     axis: int = 0
 
 
-def parse(index: Any, shape: Shape, is_array: Callable[[Any], bool], nonzero: Callable[..., Any]) -> (
-    Index
-):
+def parse(
+    index: Any, shape: Shape, is_array: Callable[[Any], bool], nonzero: Callable[..., Any]
+) -> Index:
     """An index of an array of that shape; `nonzero` turns a boolean mask into integer arrays."""
     parts = list(index) if isinstance(index, tuple) else [index]
     parts = [np.asarray(p) if isinstance(p, list) and p else p for p in parts]
@@ -137,5 +137,3 @@ def _position(part: Any, n: int, axis: int) -> int:
             f"index {i} is out of range for axis {axis} of length {n}{at_caller()}"
         )
     return i % n
-
-

@@ -11,7 +11,17 @@ import numpy as np
 from glassgrad.graph.node import Node, constant_value
 
 _BOUNDED = {"sigmoid", "sigmoid_slope", "tanh_slope", "tanh", "sign"}
-_MOVES = {"alias", "broadcast", "reshape", "transpose", "slice", "place", "concatenate", "item", "update"}
+_MOVES = {
+    "alias",
+    "broadcast",
+    "reshape",
+    "transpose",
+    "slice",
+    "place",
+    "concatenate",
+    "item",
+    "update",
+}
 _KEEPS = _MOVES | {
     "add", "subtract", "multiply", "negative", "square", "sin", "cos", "relu", "abs", "clip", "maximum",
     "minimum", "where", "contract", "reduce", "take", "scatter_add", "cast", "floor", "stop_gradient",

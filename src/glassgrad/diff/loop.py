@@ -76,7 +76,9 @@ def scan_vjp(node: Node, gs: Sequence[Node | None], vjp: Pullback) -> list[Node 
     new_params += [incoming[j] for j in ys] + params[: c + r] + params[c + r :]
     body = Function(
         new_params,
-        [cot[i] for i in back] + [sums[i] + cot[i] for i in constants] + [cot[i] for i in row_inputs],
+        [cot[i] for i in back]
+        + [sums[i] + cot[i] for i in constants]
+        + [cot[i] for i in row_inputs],
     )
     first = [_or_zero(gs[i], node.inputs[i]) for i in back]
     first += [zeros_like(node.inputs[i]) for i in constants]

@@ -85,8 +85,15 @@ class Ledger:
             if isinstance(node.op, Elementwise):
                 self._elementwise(node, node.op, g, masked)
             else:
-                masked = masked or node.name in _MASKING or node.op.name == "reduce" and (
-                    node.op.kind in ("max", "min")  # pyright: ignore[reportAttributeAccessIssue]
+                masked = (
+                    masked
+                    or node.name in _MASKING
+                    or (
+                        node.op.name == "reduce"
+                        and (
+                            node.op.kind in ("max", "min")  # pyright: ignore[reportAttributeAccessIssue]
+                        )
+                    )
                 )
                 found = node.op.vjp(node, g)
                 if node.name == "contract" and masked:
@@ -177,7 +184,9 @@ def backward(outputs: Mapping[Node, Node], wrt: Iterable[Node] | None = None) ->
     return ledger
 
 
-def vjp(outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]) -> list[Any]:
+def vjp(
+    outputs: Sequence[Node], cotangents: Sequence[Node | None], wrt: Sequence[Node]
+) -> list[Any]:
     """The cotangents of `wrt`, given those of the outputs; None where no path leads."""
     seeds: dict[Node, Node] = {}
     for y, g in zip(outputs, cotangents):

@@ -33,8 +33,10 @@ def _is_rows(term: Node) -> bool:
     if not isinstance(op, Place) or not op.shape:
         return False
     whole = term.inputs[0].shape[1:] == op.shape[1:] and not any(op.starts[1:])
-    return whole and all(s == 1 for s in op.steps[1:]) and (
-        op.steps[0] == 1 or term.inputs[0].shape[0] == 1
+    return (
+        whole
+        and all(s == 1 for s in op.steps[1:])
+        and (op.steps[0] == 1 or term.inputs[0].shape[0] == 1)
     )
 
 

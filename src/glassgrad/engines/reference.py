@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.errors import GraphError, IndexRangeError, UnboundError
 from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Input, Item, NDArray, Node
+from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.op import Op
 from glassgrad.graph.provenance import at_caller
 from glassgrad.graph.traverse import topological_order
@@ -33,9 +33,7 @@ Path = tuple[str | int, ...]
 Step = tuple[Path, Node, Any]
 
 
-def interpret(
-    order: Sequence[Node], values: dict[Node, Any], path: Path = ()
-) -> Iterator[Step]:
+def interpret(order: Sequence[Node], values: dict[Node, Any], path: Path = ()) -> Iterator[Step]:
     """Compute each node of `order` in turn and yield (path, node, value).
 
     `values` holds what is known: give the inputs there, find every result there. A loop yields its

@@ -31,7 +31,9 @@ class Algebra:
         op = REGISTRY.get(name)
         body = getattr(op, "scalar", None)
         if body is None:
-            raise AttributeError(f"{type(self).__name__} has no primitive {name!r}, nor has it a body")
+            raise AttributeError(
+                f"{type(self).__name__} has no primitive {name!r}, nor has it a body"
+            )
 
         def run(*operands: Any) -> Any:
             return body(self, *operands)

@@ -10,7 +10,9 @@ from glassgrad.graph.op import Aval
 from glassgrad.graph.traverse import topological_order
 
 
-def check_graph(outputs: Sequence[Node], expected: Sequence[Aval] | None = None, after: str = "") -> None:
+def check_graph(
+    outputs: Sequence[Node], expected: Sequence[Aval] | None = None, after: str = ""
+) -> None:
     """Raise a `GraphError` where a node is not what its op says, or an output changed its type."""
     stage = f" after {after!r}" if after else ""
     for node in topological_order(outputs):

@@ -213,8 +213,10 @@ def _new(trace: Trace, op: Op, inputs: tuple[Node, ...]) -> Node:
         node.shape, node.dtype = result  # pyright: ignore[reportAttributeAccessIssue]
         real = is_float(node.dtype)
     node.bound = op.name == "input" or any(x.bound for x in inputs)
-    node.linked = real and op.name != "stop_gradient" and (
-        op.name == "input" or any(x.linked for x in inputs)
+    node.linked = (
+        real
+        and op.name != "stop_gradient"
+        and (op.name == "input" or any(x.linked for x in inputs))
     )
     return node
 

@@ -104,7 +104,14 @@ def _load(data: Row, trace: Trace) -> tuple[list[Node], list[int]]:
             nodes.append(_node(cast(Row, row), nodes, trace, rows, i))
         except GraphError as problem:
             raise GraphError(f"row {i}: {problem}") from None
-        except (GlassgradError, TypeError, ValueError, KeyError, AttributeError, OverflowError) as bad:
+        except (
+            GlassgradError,
+            TypeError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+        ) as bad:
             raise GraphError(f"row {i} ({str(cast(Row, row).get('op'))[:40]}): {bad}") from None
     return nodes, [_index(j, nodes, rows, -1) for j in _list(data, "outputs")]
 
@@ -158,7 +165,9 @@ def _cycle(rows: list[Any], start: int, first: int) -> list[int]:
 def _op(name: Any, given: Any) -> Op:
     registered = REGISTRY.get(name) if isinstance(name, str) else None
     if registered is None:
-        raise GraphError(f"op {str(name)[:80]!r} is not registered; a file may name registered ops only")
+        raise GraphError(
+            f"op {str(name)[:80]!r} is not registered; a file may name registered ops only"
+        )
     if not isinstance(given, dict):
         raise GraphError("'with' must be an object")
     fields = {str(key): _value(value) for key, value in cast(Row, given).items()}
@@ -180,7 +189,9 @@ def _value(value: Any) -> Any:
             nodes, outputs = _load(entry["function"], Trace())
             params = [nodes[int(i)] for i in _list(entry["function"], "params")]
             return Function(params, [nodes[i] for i in outputs])
-        raise GraphError(f"a parameter is a number, text, list, dtype or function, not {value!r:.80}")
+        raise GraphError(
+            f"a parameter is a number, text, list, dtype or function, not {value!r:.80}"
+        )
     return value
 
 
@@ -205,7 +216,9 @@ def _load_const(row: Row, trace: Trace) -> Node:
     wanted = int(np.prod(shape, dtype=np.float64)) * dtype.itemsize
     if len(data) != wanted:
         raise GraphError(f"it has {len(data)} bytes, shape {shape} of {dtype} needs {wanted}")
-    return constant(trace, np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
+    return constant(
+        trace, np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype)
+    )
 
 
 _SPECIAL: dict[str, Callable[[Row, Trace], Node]] = {"input": _load_input, "const": _load_const}

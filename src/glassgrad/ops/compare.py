@@ -8,7 +8,9 @@ from typing import Any
 from glassgrad.graph.family import Elementwise
 
 
-def _question(name: str, arity: int, form: str, binds: int, math: Callable[..., Any]) -> Elementwise:
+def _question(
+    name: str, arity: int, form: str, binds: int, math: Callable[..., Any]
+) -> Elementwise:
     return Elementwise(
         name, arity=arity, result="bool", form=form, binds=binds, math=math,
         partials=lambda k, y, *x: (None,) * arity, verb="passes no gradient: its answer is yes or no",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from glassgrad.graph.family import Elementwise
 
-exp = Elementwise(
-    "exp", form="exp({0})", math=lambda k, x: k.exp(x), partials=lambda k, y, x: (y,)
-)
+exp = Elementwise("exp", form="exp({0})", math=lambda k, x: k.exp(x), partials=lambda k, y, x: (y,))
 
 expm1 = Elementwise(
     "expm1", form="expm1({0})",

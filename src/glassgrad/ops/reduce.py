@@ -117,7 +117,9 @@ def reduce(x: Node, kind: str, axes: tuple[int, ...], keepdims: bool = False) ->
     return reshape(result, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 
-def sum_(x: Node, axes: tuple[int, ...], keepdims: bool = False, dtype: DType | None = None) -> Node:
+def sum_(
+    x: Node, axes: tuple[int, ...], keepdims: bool = False, dtype: DType | None = None
+) -> Node:
     """The sum over axes; booleans and small integers are summed in int64, as NumPy does."""
     if dtype is None and x.dtype.kind in "bi":
         dtype = INT64

@@ -24,7 +24,9 @@ class Sort(Op):
         """Values of the operand's dtype, indices in int64."""
         (x,) = inputs
         if not 0 <= self.axis < x.ndim:
-            raise ShapeError(f"sort: axis {self.axis} is out of range for shape {x.shape}{at_caller()}")
+            raise ShapeError(
+                f"sort: axis {self.axis} is out of range for shape {x.shape}{at_caller()}"
+            )
         return (x.shape, x.dtype), (x.shape, INT64)
 
     def vjp(self, node: Node, g: Sequence[Node | None]) -> Sequence[Node | None]:

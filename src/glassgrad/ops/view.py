@@ -123,7 +123,9 @@ class Concatenate(Op):
         first = inputs[0]
         a = self.axis
         if not 0 <= a < first.ndim:
-            raise ShapeError(f"concatenate: axis {a} is out of range for {first.shape}{at_caller()}")
+            raise ShapeError(
+                f"concatenate: axis {a} is out of range for {first.shape}{at_caller()}"
+            )
         for x in inputs:
             if x.shape[:a] != first.shape[:a] or x.shape[a + 1 :] != first.shape[a + 1 :]:
                 raise ShapeError(
@@ -186,4 +188,6 @@ def rows(x: Node, start: int, stop: int, axis: int = 0) -> Node:
 def concatenate(parts: Sequence[Node], axis: int = 0) -> Node:
     """The parts one after the other, promoted to one dtype; a single part is itself."""
     dtype = promote(*(x.dtype for x in parts))
-    return parts[0] if len(parts) == 1 else make(Concatenate(axis), *(cast(x, dtype) for x in parts))
+    return (
+        parts[0] if len(parts) == 1 else make(Concatenate(axis), *(cast(x, dtype) for x in parts))
+    )

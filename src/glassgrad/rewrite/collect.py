@@ -57,7 +57,9 @@ class _Collector:
         powers = dict(m)
         for atom, power in n:
             powers[atom] = powers.get(atom, 0) + power
-        return tuple(sorted(((a, p) for a, p in powers.items() if p), key=lambda e: self.place[e[0]]))
+        return tuple(
+            sorted(((a, p) for a, p in powers.items() if p), key=lambda e: self.place[e[0]])
+        )
 
     def whole(self, p: Polynomial, like: Node) -> Polynomial:
         """A sum as one atom, unless it is a single term or is to be multiplied out."""
@@ -108,7 +110,9 @@ def _term(entry: tuple[Monomial, float], like: Node) -> Node:
 def _powers(atoms: Sequence[tuple[Node, int]]) -> Node:
     product: Node | None = None
     for atom, power in atoms:
-        factor = atom if power == 1 else k.square(atom) if power == 2 else k.power(atom, float(power))
+        factor = (
+            atom if power == 1 else k.square(atom) if power == 2 else k.power(atom, float(power))
+        )
         product = factor if product is None else product * factor
     assert product is not None
     return product
@@ -127,7 +131,7 @@ def _sum(sign: float) -> Callable[[_Collector, Node], Polynomial]:
 
 def _multiply(c: _Collector, node: Node) -> Polynomial:
     p, q = (c.polynomials[x] for x in node.inputs)
-    if len(p) > 1 and len(q) > 1 or not c.expand:
+    if (len(p) > 1 and len(q) > 1) or not c.expand:
         both_sums = len(p) > 1 and len(q) > 1
         scaled = set(p) <= {()} or set(q) <= {()}
         if both_sums or not scaled:

@@ -75,7 +75,9 @@ def _given(name: str, partials: Formula, xs: Sequence[Node]) -> list[Node]:
         found = partials(*(Array(x) for x in xs))
         slopes = [as_node(g, trace) for g in (found if isinstance(found, tuple) else (found,))]
     if len(slopes) != len(xs):
-        raise GraphError(f"op {name!r}: {len(xs)} operands need as many partials, not {len(slopes)}")
+        raise GraphError(
+            f"op {name!r}: {len(xs)} operands need as many partials, not {len(slopes)}"
+        )
     for slope in slopes:
         _check(name, slope)
     return slopes
@@ -102,7 +104,9 @@ def _check(name: str, y: Node) -> None:
                 f"op {name!r}: {node!r} is not elementwise: the formula must be one of scalars"
             )
     if y.shape != () or y.dtype.kind != "f":
-        raise GraphError(f"op {name!r}: the formula gives {y.dtype}{list(y.shape)}, not one real number")
+        raise GraphError(
+            f"op {name!r}: the formula gives {y.dtype}{list(y.shape)}, not one real number"
+        )
 
 
 _SILENT = {"input", "broadcast", "cast", "alias"}

@@ -89,7 +89,9 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return Gradient(f, argnums, has_aux, with_value=False)
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Gradient:
+def value_and_grad(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Gradient:
     """A function that returns the value and the gradient, from one forward pass.
 
     >>> import glassgrad as gg
@@ -151,7 +153,9 @@ def linearize(f: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
 
 def _linearized(f: Function, primals: Sequence[Any]) -> tuple[Any, Callable[..., Any]]:
     if not isinstance(primals, list | tuple):
-        raise CalculusError("gg.jvp takes the primals and the tangents as tuples, one entry an argument")
+        raise CalculusError(
+            "gg.jvp takes the primals and the tangents as tuples, one entry an argument"
+        )
     traced = trace_call(f, primals, {}, _all(primals))
     outputs = stabilise(traced.outputs)
 
@@ -198,5 +202,3 @@ def hvp(f: Function) -> Callable[[Any, Any], Any]:
         return jvp(gradient, (x,), (v,))[1]
 
     return product
-
-

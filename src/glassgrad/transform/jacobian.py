@@ -154,5 +154,3 @@ def hessian(f: Function, argnums: int = 0) -> Callable[..., Any]:
     np.float64(12.0)
     """
     return jacobian(grad(f, argnums), argnums)
-
-

@@ -100,7 +100,9 @@ class Jit:
         trace.root().values.clear()  # the program outlives the arrays that it was traced with
         return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
 
-    def _trace(self, leaves: Sequence[Any], tree: Tree) -> tuple[list[Node], list[Node], Tree, Trace]:
+    def _trace(
+        self, leaves: Sequence[Any], tree: Tree
+    ) -> tuple[list[Node], list[Node], Tree, Trace]:
         trace = Trace()
         names = _leaf_names(self.f, tree)
         inputs: list[Node] = []
@@ -226,9 +228,7 @@ def _result(known: Specialisation, values: Sequence[Any]) -> Any:
     return unflatten(known.result, [v if v.ndim else v[()] for v in values])
 
 
-def jit(
-    f: Callable[..., Any] | None = None, *, engine: str = "native", check: bool = False
-) -> Any:
+def jit(f: Callable[..., Any] | None = None, *, engine: str = "native", check: bool = False) -> Any:
     """The function compiled whole: traced at the first call of each signature, then run as a program.
 
     `engine` is "native" (machine code) or "reference" (NumPy, node by node). Nothing falls back

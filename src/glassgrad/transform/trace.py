@@ -188,5 +188,3 @@ def scalar_output(traced: Traced, f: Function, what: str) -> Node:
             "cotangent of that shape"
         )
     return y
-
-
