@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
+from glassgrad.engines.native.flat import FlatNest, suits
 from glassgrad.engines.native.nest import Nest, vector_lanes
 from glassgrad.engines.native.step import Loop, Reduction, Scatter, Step
 from glassgrad.engines.native.strided import collapse
@@ -40,7 +42,15 @@ def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value 
     dims, strides, _ = collapse(step.shape, [a.view.strides for a in accesses])
     if 0 in dims:
         return
-    lanes = vector_lanes(f, list(walk(roots)), dims[-1]) if dims else 0
+    exprs = list(walk(roots))
+    wide = vector_lanes(f, exprs, prod(dims))
+    if suits(dims, exprs, wide):
+        table = dict(zip(accesses, strides))
+        flat = FlatNest(f, LLVMAlgebra(f), dims, roots, table, pointers, wide)
+        flat.hoist()
+        _vectors(flat, step, prod(dims))
+        return
+    lanes = vector_lanes(f, exprs, dims[-1]) if dims else 0
     vector = len(dims) - 1 if lanes else None
     nest = Nest(
         f, LLVMAlgebra(f), dims, roots, dict(zip(accesses, strides)), pointers, vector=vector,
@@ -54,6 +64,16 @@ def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value 
 
     outer = range(len(dims) - 1) if lanes else range(len(dims))
     nest.open(list(outer), lambda _: across(f, nest, dims, lanes, point))
+
+
+def _vectors(flat: FlatNest, step: Loop, total: int) -> None:
+    """All vectors of a small loop, written out."""
+    for at in range(0, total, flat.lanes):
+        mask = flat.f.tail_mask(flat.lanes, total - at) if total - at < flat.lanes else None
+        memo: dict[Expr, Lanes] = {}
+        i = flat.f.index(at)
+        for store in step.stores:
+            flat.store(store, flat.value(store.expr, i, mask, memo), i, mask)
 
 
 def across(
