@@ -1,0 +1,483 @@
+"""Break every derivative rule in every small way, and count the mutants that the oracle kills.
+
+    python benchmarks/mutate_rules.py [--only NAME] [--list]
+
+A mutant is one change in the source of one rule: an expression's sign turned, doubled, halved or
+dropped, a summand or factor left out, operands swapped, a question reversed or its tie changed, a
+statement left out. It is compiled and put in the place of the rule, in this process, while the
+oracle's checks run as functions; the first check that fails kills it. Exit code 1 if one survives.
+
+Changes that change nothing are recognised as they run, not by a list: a change of sign or factor of a
+value that is no number, or is zero by its form, is the same rule; operands of ops that commute are not
+swapped; a factor on an indicator (a truth value as 0 or 1) is none, its question is reversed instead.
+A change in code that no check reaches counts as a survivor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import builtins
+import dis
+import inspect
+import signal
+import sys
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import numpy as np
+from oracle.checks import Check, all_checks
+
+from glassgrad.diff import finite, forward, loop, reverse, total
+from glassgrad.graph import family
+from glassgrad.graph.algebra import NODES as k
+from glassgrad.graph.family import Cast, Elementwise, cast, full_like, literal
+from glassgrad.graph.node import Node
+from glassgrad.graph.op import REGISTRY, Op
+
+COMMUTE = {"add", "multiply", "equal", "not_equal", "maximum", "minimum", "logical_and", "logical_or"}
+TIES = {"less": "less_equal", "less_equal": "less", "logical_and": "logical_or", "logical_or": "logical_and"}
+ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+SECONDS = 60  # a mutant that runs longer is killed
+
+# -- which rules ------------------------------------------------------------------------------
+
+
+class Rule(NamedTuple):
+    """A function that is part of a derivative rule, and the ops that it is about."""
+
+    label: str
+    function: types.FunctionType
+    ops: frozenset[str]
+
+
+def rules() -> list[Rule]:
+    """Rules of elementwise ops, VJP and JVP of structural ones, loops, both modes; with their helpers."""
+    found: dict[types.FunctionType, tuple[str, set[str]]] = {}
+    for name, op in REGISTRY.items():
+        if isinstance(op, Elementwise):
+            for part in ("partials", "route"):
+                if (function := getattr(op, part)) is not None:
+                    _reach(function, f"{name}.{part}", name, found)
+        else:
+            for part in ("vjp", "jvp"):
+                if part in op.__dict__:
+                    _reach(op.__dict__[part], f"{name}.{part}", name, found, op)
+    _reach(family.Linear.jvp, "linear.jvp", "reshape", found)
+    for function in (family.scaled, Elementwise.local, Elementwise.routed):
+        _reach(function, function.__qualname__, "", found)
+    for module in (loop, forward, reverse, total):
+        for function in _functions_of(module):
+            _reach(function, function.__qualname__, "scan" if module is loop else "", found)
+    return [Rule(label, f, frozenset(ops)) for f, (label, ops) in found.items()]
+
+
+def _functions_of(module: types.ModuleType) -> Iterator[types.FunctionType]:
+    for value in vars(module).values():
+        own = getattr(value, "__module__", None) == module.__name__
+        if own and isinstance(value, types.FunctionType):
+            yield value
+        elif own and isinstance(value, type) and value is not reverse.Term:
+            yield from (v for v in vars(value).values() if isinstance(v, types.FunctionType))
+
+
+def _reach(function: Any, label: str, op: str, found: dict[Any, Any], owner: Any = None) -> None:
+    """Enter a function, and what it calls of the modules where rules live and of its own class."""
+    if function in found:
+        found[function][1].add(op)
+        return
+    if not function.__module__.startswith(("glassgrad.ops", "glassgrad.diff", "glassgrad.graph.family")):
+        return
+    if function.__module__ == finite.__name__ or function.__name__ in ("infer", "apply", "operands"):
+        return
+    found[function] = (label, {op} - {""})
+    for name in _names(function.__code__):
+        value = function.__globals__.get(name)
+        if isinstance(value, types.FunctionType) and value.__module__.startswith(
+            ("glassgrad.ops", "glassgrad.diff")
+        ):
+            _reach(value, value.__qualname__, op, found)
+        method = vars(owner).get(name) if owner is not None else None
+        if isinstance(method, types.FunctionType):
+            _reach(method, method.__qualname__, op, found, owner)
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return {*code.co_names}.union(*(_names(c) for c in inner))
+
+
+# -- what a mutant does to a value ------------------------------------------------------------
+
+
+class Hook:
+    """Stands in the mutated source for an expression, and returns its value changed."""
+
+    def __init__(self) -> None:
+        self.kind = ""
+        self.reached = False
+        self.changed = False
+
+    def __call__(self, *values: Any) -> Any:
+        self.reached = True
+        if len(values) == 2:
+            self.changed = True
+            left, right = values
+            return left if self.kind == "left" else right
+        new = _CHANGE[self.kind](values[0])
+        self.changed = self.changed or new is not values[0]
+        return new
+
+
+def _of_values(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A change of nodes and numbers, taken into lists and tuples of them; all else stays as it is."""
+
+    def run(v: Any) -> Any:
+        if type(v) in (list, tuple) and any(isinstance(x, Node) for x in v):
+            new = [run(x) for x in v]
+            return v if all(a is b for a, b in zip(new, v)) else type(v)(new)
+        if isinstance(v, bool) or (isinstance(v, int | float) and v != 0):
+            return change(v)
+        if isinstance(v, Node) and v.outputs is None and v.dtype.kind in "fb" and literal(v) != 0:
+            return change(v)
+        return v
+
+    return run
+
+
+def _is_indicator(v: Any) -> bool:
+    return isinstance(v, Node) and isinstance(v.op, Cast) and v.inputs[0].dtype == np.bool_
+
+
+def _negate(v: Any) -> Any:
+    if isinstance(v, bool):
+        return not v
+    if isinstance(v, Node) and v.dtype == np.bool_:
+        return k.logical_not(v)
+    return cast(k.logical_not(v.inputs[0]), v.dtype) if _is_indicator(v) else -v
+
+
+def _times(factor: float) -> Callable[[Any], Any]:
+    def change(v: Any) -> Any:
+        if isinstance(v, bool) or _is_indicator(v) or isinstance(v, Node) and v.dtype == np.bool_:
+            return v
+        return v * factor if isinstance(v, Node | float) or factor == 2 else v / 2
+
+    return change
+
+
+def _drop(v: Any) -> Any:
+    if isinstance(v, bool) or isinstance(v, Node) and v.dtype == np.bool_:
+        return v
+    return full_like(v, 0) if isinstance(v, Node) else 0
+
+
+_CHANGE: dict[str, Callable[[Any], Any]] = {
+    "negate": _of_values(_negate),
+    "double": _of_values(_times(2)),
+    "halve": _of_values(_times(0.5)),
+    "drop": _of_values(_drop),
+    "none": lambda v: None,
+    "true": lambda v: True if isinstance(v, bool) else v,
+    "false": lambda v: False if isinstance(v, bool) else v,
+}
+
+# -- where in the source ------------------------------------------------------------------------
+
+
+class Mutant(NamedTuple):
+    """A change at one place: `put` makes it in the tree, `undo` takes it back."""
+
+    rule: Rule
+    kind: str
+    line: int
+    text: str
+    put: Callable[[], None]
+    undo: Callable[[], None]
+
+    def __str__(self) -> str:
+        file = Path(self.rule.function.__code__.co_filename).name
+        return f"{file}:{self.line} {self.rule.label}: {self.kind} `{self.text}`"
+
+
+_trees: dict[str, ast.Module] = {}
+
+
+def tree_of(function: types.FunctionType) -> tuple[ast.Module, Any]:
+    """The module's tree, and the function's node in it."""
+    file = function.__code__.co_filename
+    if file not in _trees:
+        _trees[file] = ast.parse(Path(file).read_text(encoding="utf-8"))
+    tree, code = _trees[file], function.__code__
+    places = [p for p in code.co_positions() if p[0] is not None and p[2] is not None and p[2] != p[3]]
+    fits = []
+    for node in ast.walk(tree):
+        if code.co_name == "<lambda>":
+            if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+                b = node.body
+                inside = all(
+                    (b.lineno, b.col_offset) <= (p[0], p[2]) and (p[1], p[3]) <= (b.end_lineno, b.end_col_offset)
+                    for p in places
+                )
+                fits += [node] * inside
+        elif isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            fits += [node] * (first == code.co_firstlineno)
+    fits.sort(key=lambda n: (n.end_lineno - n.lineno, n.end_col_offset - n.col_offset))
+    assert fits, f"the source of {function} was not found"
+    return tree, fits[0]
+
+
+Place = tuple[Any, str, int | None]  # parent, field, position in it
+
+
+def _children(node: ast.AST) -> Iterator[tuple[Place, ast.AST]]:
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            yield (node, field, None), value
+        elif isinstance(value, list):
+            for i, v in enumerate(value):
+                if isinstance(v, ast.AST):
+                    yield (node, field, i), v
+
+
+def _skipped(place: Place, node: ast.AST) -> bool:
+    parent, field, _ = place
+    if isinstance(node, ast.Raise | ast.Assert | ast.withitem | ast.JoinedStr | ast.arguments | ast.keyword):
+        return True
+    if isinstance(node, ast.Constant) and isinstance(parent, ast.Expr):
+        return True  # the docstring
+    return field in ("decorator_list", "returns", "annotation", "target", "targets", "iter", "slice")
+
+
+def places(node: ast.AST) -> Iterator[tuple[Place, ast.AST]]:
+    """Every place in a function where a change makes sense."""
+    for place, child in _children(node):
+        if _skipped(place, child):
+            continue
+        yield place, child
+        yield from places(child)
+
+
+def _set(place: Place, new: ast.AST) -> None:
+    parent, field, i = place
+    if i is None:
+        setattr(parent, field, new)
+    else:
+        getattr(parent, field)[i] = new
+
+
+def _called(name: str, arguments: list[Any], like: ast.AST) -> ast.AST:
+    call = ast.Call(ast.Name(name, ast.Load()), arguments, [])
+    return ast.fix_missing_locations(ast.copy_location(call, like))
+
+
+def _locals(function: types.FunctionType) -> set[str]:
+    code = function.__code__
+    return {*code.co_varnames, *code.co_freevars, *code.co_cellvars}
+
+
+def mutants(rule: Rule) -> Iterator[Mutant]:
+    """Every mutant of a rule."""
+    _, root = tree_of(rule.function)
+    for place, node in list(places(root)):
+        for kind, new in _changes(rule, place, node):
+            line = getattr(node, "lineno", 0)
+            put = _putter(place, new)
+            yield Mutant(rule, kind, line, ast.unparse(node)[:70], put, _putter(place, node))
+
+
+def _putter(place: Place, node: ast.AST) -> Callable[[], None]:
+    return lambda: _set(place, node)
+
+
+def _changes(rule: Rule, place: Place, node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    parent, field, _ = place
+    if isinstance(node, ast.Expr) or isinstance(node, ast.AugAssign):
+        yield "leave out", ast.copy_location(ast.Pass(), node)
+    if not isinstance(node, ast.expr):
+        return
+    if _is_value(rule, place, node):
+        elementwise = rule.label.endswith((".partials", ".route"))
+        for kind in ("negate", "double", "drop", *["halve"] * elementwise):
+            yield kind, _called("__mutant__", [node], node)
+        if rule.function.__module__ == reverse.__name__ and not isinstance(node, ast.Constant):
+            for kind in ("true", "false"):
+                yield kind, _called("__mutant__", [node], node)
+    if isinstance(parent, ast.Tuple | ast.List | ast.Return | ast.Lambda) and not _is_none(node):
+        if rule.label.endswith(("vjp", "jvp", "partials", "route")):
+            yield "none", _called("__mutant__", [node], node)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC):
+        yield from _arithmetic(node)
+    if isinstance(node, ast.Call):
+        yield from _calls(node)
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is_value(rule: Rule, place: Place, node: ast.expr) -> bool:
+    """Whether an expression may stand for a number, a node, or a truth value."""
+    parent, field, _ = place
+    if isinstance(parent, ast.Call) and field == "func" or isinstance(parent, ast.Attribute | ast.Starred):
+        return False
+    if isinstance(parent, ast.Subscript) or isinstance(parent, ast.Compare):
+        return False
+    if isinstance(node, ast.Name):
+        return node.id in _locals(rule.function) and isinstance(node.ctx, ast.Load) and node.id != "k"
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int | float)
+    return isinstance(node, ast.Call | ast.BinOp | ast.UnaryOp | ast.Subscript | ast.BoolOp)
+
+
+def _arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:
+    yield "left", _called("__mutant__", [node.left, node.right], node)
+    yield "right", _called("__mutant__", [node.left, node.right], node)
+    if isinstance(node.op, ast.Sub | ast.Div):
+        yield "swap", ast.copy_location(ast.BinOp(node.right, node.op, node.left), node)
+
+
+def _calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    in_algebra = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "k"
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+    if in_algebra and name in TIES:
+        renamed = ast.Attribute(node.func.value, TIES[name], ast.Load())  # pyright: ignore
+        new = ast.copy_location(ast.Call(renamed, node.args, node.keywords), node)
+        yield f"{TIES[name]} for", ast.fix_missing_locations(new)
+    if in_algebra and len(node.args) == 1:
+        yield "argument of", node.args[0]
+    if name in COMMUTE or hasattr(builtins, name):
+        return
+    for i in range(len(node.args) - 1):
+        a, b = node.args[i : i + 2]
+        if ast.dump(a) != ast.dump(b) and not any(isinstance(x, ast.Starred) for x in (a, b)):
+            args = [*node.args[:i], b, a, *node.args[i + 2 :]]
+            yield "swap in", ast.copy_location(ast.Call(node.func, args, node.keywords), node)
+
+
+# -- running ------------------------------------------------------------------------------------
+
+
+def compiled(rule: Rule) -> types.CodeType:
+    """The code of the rule's function from the tree as it now stands."""
+    tree, root = tree_of(rule.function)
+    marks = (root.lineno, root.end_lineno)
+    decorators = getattr(root, "decorator_list", None)
+    root.lineno = root.end_lineno = 10**6
+    if decorators is not None:
+        root.decorator_list = []
+    try:
+        module = compile(tree, rule.function.__code__.co_filename, "exec", dont_inherit=True)
+    finally:
+        root.lineno, root.end_lineno = marks
+        if decorators is not None:
+            root.decorator_list = decorators
+    todo = [module]
+    while todo:
+        code = todo.pop()
+        if code.co_firstlineno == 10**6 and code.co_name == rule.function.__code__.co_name:
+            return code
+        todo += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    raise LookupError(rule.label)
+
+
+class Verdict(NamedTuple):
+    """What became of a mutant: "killed" by a check, "same" rule, "survived", or "not reached"."""
+
+    outcome: str
+    by: str = ""
+
+
+def _late(*_: Any) -> None:
+    raise TimeoutError
+
+
+def _first_failure(checks: list[Check]) -> str:
+    for check in checks:
+        try:
+            check.run()
+        except Exception as error:
+            return f"{check.name}: {type(error).__name__}"
+    return ""
+
+
+def judge(mutant: Mutant, checks: list[Check]) -> Verdict:
+    """Put the mutant in the place of its rule and run the checks until one fails."""
+    function = mutant.rule.function
+    original, hook = function.__code__, Hook()
+    hook.kind = mutant.kind
+    mutant.put()
+    try:
+        code = compiled(mutant.rule)
+    finally:
+        mutant.undo()
+    if _instructions(code) == _instructions(original):
+        return Verdict("same")
+    function.__globals__["__mutant__"] = hook
+    watched = _watch(code) if "__mutant__" not in _names(code) else None
+    signal.alarm(SECONDS)
+    try:
+        function.__code__ = code
+        by = _first_failure(sorted(checks, key=lambda c: c.op not in mutant.rule.ops))
+    finally:
+        signal.alarm(0)
+        function.__code__ = original
+        del function.__globals__["__mutant__"]
+    if by:
+        return Verdict("killed", by)
+    if watched is None and hook.reached and not hook.changed:
+        return Verdict("same")
+    return Verdict("survived" if watched is not None or hook.reached else "not reached")
+
+
+def _watch(code: types.CodeType) -> types.CodeType:
+    return code
+
+
+def _instructions(code: types.CodeType) -> list[Any]:
+    return [(i.opname, i.argrepr if i.opname != "LOAD_CONST" else str(i.argval)[:40])
+            for i in dis.get_instructions(code)]  # fmt: skip
+
+
+def main() -> int:
+    """Judge all mutants and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", default="", help="rules whose label contains this")
+    parser.add_argument("--list", action="store_true", help="print every mutant and what became of it")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    np.seterr(all="ignore")
+    signal.signal(signal.SIGALRM, _late)
+    checks = all_checks()
+    failing = _first_failure(checks)
+    if failing:
+        print(f"the checks fail without any mutant: {failing}")
+        return 1
+    start, counts, left = time.perf_counter(), dict[str, int](), list[str]()
+    chosen = [rule for rule in rules() if options.only in rule.label]
+    for rule in chosen:
+        for mutant in mutants(rule):
+            verdict = judge(mutant, checks)
+            counts[verdict.outcome] = counts.get(verdict.outcome, 0) + 1
+            if verdict.outcome in ("survived", "not reached"):
+                left.append(f"{verdict.outcome}: {mutant}")
+            if options.list or verdict.outcome in ("survived", "not reached"):
+                print(f"{verdict.outcome:12} {mutant}  {verdict.by}", flush=True)
+    real = sum(n for outcome, n in counts.items() if outcome != "same")
+    print(
+        f"{len(chosen)} rules, {len(checks)} checks, {real} mutants ({counts.get('same', 0)} more are the "
+        f"same rule): {counts.get('killed', 0)} killed, {len(left)} alive; "
+        f"{time.perf_counter() - start:.0f} s"
+    )
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
