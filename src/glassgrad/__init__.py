@@ -5,48 +5,75 @@
 array([0.        , 0.63970001])
 """
 
-from glassgrad.array import Array
-from glassgrad.explain.story import explain
-from glassgrad.graph.errors import GlassgradError
-from glassgrad.transform import random
-from glassgrad.transform.define import define_op
-from glassgrad.transform.expression import (
-    ComputationalGraph,
-    evaluate,
-    gradients,
-    simplify,
-    variable,
-    variables,
-)
-from glassgrad.transform.gradient import grad, hvp, jvp, linearize, value_and_grad, vjp
-from glassgrad.transform.jacobian import hessian, jacobian
-from glassgrad.transform.jit import jit
-from glassgrad.transform.loop import scan
-from glassgrad.transform.stop import stop_gradient
+from __future__ import annotations
 
-__version__ = "0.1.0"
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Array",
-    "ComputationalGraph",
-    "GlassgradError",
-    "define_op",
-    "evaluate",
-    "explain",
-    "grad",
-    "gradients",
-    "hessian",
-    "hvp",
-    "jacobian",
-    "jit",
-    "jvp",
-    "linearize",
-    "random",
-    "scan",
-    "simplify",
-    "stop_gradient",
-    "value_and_grad",
-    "variable",
-    "variables",
-    "vjp",
-]
+from glassgrad.version import __version__ as __version__
+
+if TYPE_CHECKING:  # the same names as below, for editors and type checkers
+    from glassgrad import nn as nn
+    from glassgrad import optim as optim
+    from glassgrad.array import Array as Array
+    from glassgrad.graph.errors import GlassgradError as GlassgradError
+    from glassgrad.reading.story import explain as explain
+    from glassgrad.train.store import load as load
+    from glassgrad.train.store import save as save
+    from glassgrad.train.trainer import Trainer as Trainer
+    from glassgrad.transform import random as random
+    from glassgrad.transform.define import define_op as define_op
+    from glassgrad.transform.expression import ComputationalGraph as ComputationalGraph
+    from glassgrad.transform.expression import evaluate as evaluate
+    from glassgrad.transform.expression import gradients as gradients
+    from glassgrad.transform.expression import simplify as simplify
+    from glassgrad.transform.expression import variable as variable
+    from glassgrad.transform.expression import variables as variables
+    from glassgrad.transform.gradient import grad as grad
+    from glassgrad.transform.gradient import hvp as hvp
+    from glassgrad.transform.gradient import jvp as jvp
+    from glassgrad.transform.gradient import linearize as linearize
+    from glassgrad.transform.gradient import value_and_grad as value_and_grad
+    from glassgrad.transform.gradient import vjp as vjp
+    from glassgrad.transform.jacobian import hessian as hessian
+    from glassgrad.transform.jacobian import jacobian as jacobian
+    from glassgrad.transform.jit import jit as jit
+    from glassgrad.transform.loop import scan as scan
+    from glassgrad.transform.stop import stop_gradient as stop_gradient
+
+_HOMES = {
+    "array": "Array",
+    "graph.errors": "GlassgradError",
+    "reading.story": "explain",
+    "train.store": "load save",
+    "train.trainer": "Trainer",
+    "transform.define": "define_op",
+    "transform.expression": "ComputationalGraph evaluate gradients simplify variable variables",
+    "transform.gradient": "grad hvp jvp linearize value_and_grad vjp",
+    "transform.jacobian": "hessian jacobian",
+    "transform.jit": "jit",
+    "transform.loop": "scan",
+    "transform.stop": "stop_gradient",
+}
+"""Where each public name lives."""
+
+_MODULES = {"nn": "nn", "optim": "optim", "random": "transform.random"}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted([*_HOME, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: the command line's help needs none of them."""
+    if name in _MODULES:
+        found: Any = importlib.import_module(f"glassgrad.{_MODULES[name]}")
+    elif name in _HOME:
+        found = getattr(importlib.import_module(f"glassgrad.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'glassgrad' has no attribute {name!r}")
+    globals()[name] = found  # looked up once
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -73,7 +73,7 @@ def explain_pixel(image: np.ndarray, network: MLP, label: np.ndarray) -> None:
     """Explain the largest entry of the gradient by the pixels, and check it by two small steps."""
     import numpy as np
 
-    from glassgrad.explain.story import explain
+    from glassgrad.reading.story import explain
     from glassgrad.train.digits import image_loss
     from glassgrad.transform.gradient import grad
 

@@ -16,24 +16,24 @@ from typing import Any
 
 import numpy as np
 
-import glassgrad
 from glassgrad.engines import reference
 from glassgrad.engines.native import pyabi
-from glassgrad.engines.native.arena import ALIGNMENT, Arena, Interval, plan
+from glassgrad.engines.native.arena import Arena
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.planner import Planner
-from glassgrad.engines.native.products import emit_multiply, scratch_bytes
-from glassgrad.engines.native.step import Multiply, Scatter, Step
+from glassgrad.engines.native.products import emit_multiply
+from glassgrad.engines.native.repeat import emit_repeat
+from glassgrad.engines.native.step import Multiply, Repeat, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
-
-_STATUS_BYTES = 64  # the start of the arena: the status word
+from glassgrad.version import __version__
 
 
 class NativeProgram:
@@ -59,7 +59,7 @@ class NativeProgram:
         code = _Code(self)
         self.text_size = len(code.text)
         cache = ObjectCache(user_cache_folder()) if cache is None else cache
-        obj, self.cache_hit = compiled(code.text, self.target, cache, glassgrad.__version__)
+        obj, self.cache_hit = compiled(code.text, self.target, cache, __version__)
         self.code_size = len(obj)
         self._link(obj, code, receiver or self._converted)
         self.compile_seconds = time.perf_counter() - started
@@ -138,7 +138,7 @@ class NativeProgram:
         return "\n".join(lines)
 
 
-def compile(  # noqa: A001
+def compile(
     outputs: Sequence[Node], inputs: Sequence[Node], **options: Any
 ) -> NativeProgram:
     """The program that computes `outputs` from `inputs`; options as of `NativeProgram`.
@@ -171,47 +171,33 @@ def argument(x: Any, node: Node) -> np.ndarray:
 
 
 class _Code:
-    """The text of a program and the layout of its arena."""
+    """The text of a program and the size of its arena."""
 
     def __init__(self, program: NativeProgram) -> None:
-        self.steps, self.target = program.steps, program.target
+        self.target = program.target
         self.module = Module(self.target)
-        self.offsets, size = self._layout(program)
-        scratch = max(
-            (scratch_bytes(s, self.target) for s in self.steps if isinstance(s, Multiply)),
-            default=0,
-        )
-        self.scratch = size
-        self.arena_bytes = size + scratch + ALIGNMENT
         self.emitted: dict[str, Function] = {}
-        kernel = self._kernel()
+        layout = Layout(program.steps, self.target)
+        self.arena_bytes = layout.size
+        kernel = self._kernel("kernel", program.steps, layout)
         self.entry = Entry(self.module, program.signature, kernel) if pyabi.usable() else None
         self.text = self.module.text()
 
-    def _layout(self, program: NativeProgram) -> tuple[dict[Buffer, int], int]:
-        first: dict[Buffer, int] = {}
-        last: dict[Buffer, int] = {}
-        for i, step in enumerate(self.steps):
-            for buffer in (*step.writes(), *step.reads()):
-                if buffer.kind == "arena":
-                    first.setdefault(buffer, i)
-                    last[buffer] = i
-        buffers = list(first)
-        spans = [Interval(b.nbytes, first[b], last[b]) for b in buffers]
-        offsets, size = plan(spans)
-        return {b: o + _STATUS_BYTES for b, o in zip(buffers, offsets)}, size + _STATUS_BYTES
-
-    def _kernel(self) -> Function:
-        f = self.module.function("kernel", I32, [PTR, PTR, PTR])
+    def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:
+        """The function ``i32 (arena, inputs, outputs)`` that runs some steps."""
+        inner = {id(s): self._kernel(f"{name}_{i}", s.steps, layout.inner[s])
+                 for i, s in enumerate(steps) if isinstance(s, Repeat)}  # fmt: skip
+        linkage = "" if name == "kernel" else "internal"
+        f = self.module.function(name, I32, [PTR, PTR, PTR], linkage)
         arena, inputs, outputs = f.params
-        checked = any(step.checked for step in self.steps)
+        checked = any(step.checked for step in steps)
         if checked:
             f.store(f.const(I32, 0), arena)
         tables: dict[tuple[str, int], Value] = {}
 
         def pointer(buffer: Buffer) -> Value:
             if buffer.kind == "arena":
-                return f.at(arena, I8, self.offsets[buffer])
+                return f.at(arena, I8, layout.offsets[buffer])
             key = (buffer.kind, buffer.index)
             if key not in tables:
                 if buffer.kind == "const":
@@ -221,29 +207,28 @@ class _Code:
                     tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
             return tables[key]
 
-        for i, step in enumerate(self.steps):
-            self._step(f, step, i, pointer)
+        for i, step in enumerate(steps):
+            known = {b: pointer(b) for b in dict.fromkeys([*step.writes(), *step.reads()])}
+            if isinstance(step, Multiply):
+                scratch = f.at(arena, I8, layout.scratch)
+                emit_multiply(self.module, f, step, known, scratch, f"{name}_product{i}")
+            else:
+                function = self._function(step, f"{name}_step{i}", list(known), inner)
+                f.call(function, VOID, *known.values(), arena)
         f.ret(f.load(I32, arena) if checked else f.const(I32, 0))
         return f
 
-    def _step(
-        self, f: Function, step: Step, i: int, pointer: Callable[[Buffer], Value]
-    ) -> None:
-        buffers = list(dict.fromkeys([*step.writes(), *step.reads()]))
-        if isinstance(step, Multiply):
-            scratch = f.at(f.params[0], I8, self.scratch)
-            known = {b: pointer(b) for b in buffers}
-            emit_multiply(self.module, f, step, known, scratch, f"product{i}")
-            return
-        function = self._function(step, i, buffers)
-        f.call(function, VOID, *(pointer(b) for b in buffers), f.params[0])
-
-    def _function(self, step: Step, i: int, buffers: Sequence[Buffer]) -> Function:
-        """The function of a loop, a reduction or a scatter; equal ones are shared."""
-        name = f"step{i}"
+    def _function(
+        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, Function]
+    ) -> Function:
+        """The function of a step other than a product; equal ones are shared."""
         g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1), "internal")
         *pointers, status = g.params
-        emit_step(g, step, dict(zip(buffers, pointers)), status)
+        known = dict(zip(buffers, pointers))
+        if isinstance(step, Repeat):
+            emit_repeat(g, step, known, status, inner[id(step)])
+        else:
+            emit_step(g, step, known, status)
         g.ret()
         text = g.text().replace(f"@{name}(", "@(")
         if text in self.emitted:
@@ -253,4 +238,4 @@ class _Code:
         return g
 
 
-__all__ = ["NativeProgram", "Scatter", "argument", "compile"]
+__all__ = ["NativeProgram", "argument", "compile"]

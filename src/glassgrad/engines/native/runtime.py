@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-import glassgrad
 from glassgrad.engines.native import pyabi
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.target import Target
+from glassgrad.version import __version__
 
 KEPT = 2  # results remembered for each output
 FIELDS = 8  # words of a record
@@ -60,7 +60,7 @@ def addresses() -> dict[str, int]:
     for emit in (_emit_matches, _emit_arguments, _emit_obtain, _emit_results, _emit_handing):
         emit(module)
     cache_ = ObjectCache(user_cache_folder())
-    obj, _ = compiled(module.text(), target, cache_, glassgrad.__version__)
+    obj, _ = compiled(module.text(), target, cache_, __version__)
     known = pyabi.addresses()
     linked = Linked(obj, target, _EXPORTS, {n: known[n] for n in module.foreign()})
     _LINKED.append(linked)
