@@ -1,6 +1,6 @@
 """Largest error of each vector function over all 2**32 float32 arguments.
 
-    python benchmarks/exhaustive_float32.py                  # all functions, some 15 minutes
+    python benchmarks/exhaustive_float32.py                  # all functions, half an hour
     python benchmarks/exhaustive_float32.py exp tanh         # some of them
     python benchmarks/exhaustive_float32.py --level sse2     # code for a lesser machine
 
