@@ -5,9 +5,9 @@
     ```{command}        command lines, one a line; shows each with its output.
     {now}`expression`   the value of an expression, in the text.
 
-All blocks of a page share their variables, and its commands share a fresh folder. A block that raises,
-or a command that fails, is a warning, and so an error where the pages are built with -W. A block whose
-error is the point of it says so: ```{run} raises.
+All blocks of a page share their variables, and its commands share a fresh folder. A block that
+raises, or a command that fails, is a warning, and so an error where the pages are built with -W. A
+block whose error is the point of it says so: ```{run} raises.
 """
 
 from __future__ import annotations

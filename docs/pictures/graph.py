@@ -15,6 +15,8 @@ import glassgrad as gg
 WIDTH, HEIGHT = 760, 330
 BOX = (150, 76)
 FORWARD, BACKWARD, INK, PAPER = "#1f6feb", "#c2410c", "#1f2328", "#ffffff"
+LABEL = 'text-anchor="middle" font-size='
+END = 'text-anchor="end" font-size='
 FONT = "font-family='DejaVu Sans, Verdana, sans-serif'"
 
 
@@ -40,10 +42,10 @@ def box(place: Place, g: gg.ComputationalGraph) -> str:
     return f"""\
 <g>
 <rect x="{x}" y="{y}" width="{w}" height="{h}" rx="10" fill="#f6f8fa" stroke="{INK}"/>
-<text x="{place.x}" y="{y + 26}" text-anchor="middle" font-size="17" fill="{INK}">{place.name}</text>
+<text x="{place.x}" y="{y + 26}" {LABEL}"17" fill="{INK}">{place.name}</text>
 <line x1="{x}" y1="{y + 38}" x2="{x + w}" y2="{y + 38}" stroke="{INK}" stroke-width="0.5"/>
 <text x="{x + 12}" y="{y + 61}" font-size="14" fill="{FORWARD}">value {value}</text>
-<text x="{x + w - 12}" y="{y + 61}" text-anchor="end" font-size="14" fill="{BACKWARD}">∂e {gradient}</text>
+<text x="{x + w - 12}" y="{y + 61}" {END}"14" fill="{BACKWARD}">∂e {gradient}</text>
 </g>"""
 
 
@@ -57,7 +59,7 @@ def arrow(start: Place, end: Place, local: str) -> str:
 <path d="M {x1} {y1} C {bend} {y1}, {bend} {y2}, {x2} {y2}" fill="none" stroke="{INK}" \
 marker-end="url(#head)"/>
 <rect x="{bend - 24}" y="{middle - 11}" width="48" height="22" rx="4" fill="{PAPER}"/>
-<text x="{bend}" y="{middle + 5}" text-anchor="middle" font-size="13" fill="{BACKWARD}">×{local}</text>"""
+<text x="{bend}" y="{middle + 5}" {LABEL}"13" fill="{BACKWARD}">×{local}</text>"""
 
 
 def picture() -> str:
@@ -90,9 +92,11 @@ def picture() -> str:
         f'width="{WIDTH}" height="{HEIGHT}" {FONT} role="img" '
         'aria-label="The graph of (a + b)(b + 1), values forward, gradients backward">',
         '<defs><marker id="head" viewBox="0 0 10 10" refX="2" refY="5" markerWidth="9" '
-        f'markerHeight="9" orient="auto"><path d="M 0 0 L 10 5 L 0 10 z" fill="{INK}"/></marker></defs>',
+        'markerHeight="9" orient="auto">'
+        f'<path d="M 0 0 L 10 5 L 0 10 z" fill="{INK}"/></marker></defs>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{PAPER}"/>',
-        f'<text x="36" y="34" font-size="16" fill="{INK}">e = (a + b)(b + 1) at a = 2, b = 1</text>',
+        f'<text x="36" y="34" font-size="16" fill="{INK}">'
+        "e = (a + b)(b + 1) at a = 2, b = 1</text>",
         f'<text x="470" y="34" text-anchor="end" font-size="14" fill="{FORWARD}">values →</text>',
         f'<text x="{WIDTH - 36}" y="34" text-anchor="end" font-size="14" fill="{BACKWARD}">'
         "← gradients, times slopes</text>",

@@ -1,9 +1,9 @@
 """Arrays created inside a trace: NumPy's creation functions give handles while one is active.
 
-The protocols do not see np.array([t1, t2]) or an np.zeros(n) that a loop fills, so these functions are
-replaced, in the `numpy` module, while any trace is active. In a context without one (another thread)
-they are NumPy's own. A name that was imported before, as in `from numpy import zeros`, is out of reach:
-an attempt to write a traced value into such an array is an error that says so.
+The protocols do not see np.array([t1, t2]) or an np.zeros(n) that a loop fills, so these functions
+are replaced, in the `numpy` module, while any trace is active. In a context without one (another
+thread) they are NumPy's own. A name that was imported before, as in `from numpy import zeros`, is
+out of reach: an attempt to write a traced value into such an array is an error that says so.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Creator = Callable[..., Any]
 def _seen_trace(name: str) -> Trace | None:
     """The active trace, for a call that stands in the program's own text.
 
-    Code of glassgrad and NumPy is not meant, nor is compiled code (as in numpy.random) that calls from
-    below a line of the program: that line does not name the function.
+    Code of glassgrad and NumPy is not meant, nor is compiled code (as in numpy.random) that calls
+    from below a line of the program: that line does not name the function.
     """
     trace = ACTIVE.get()
     if trace is None:
@@ -123,7 +123,7 @@ _active = 0
 
 
 def _replace(by: int) -> None:
-    """Count the active traces of all threads; the first puts the functions in, the last takes out."""
+    """Count the active traces of all threads; the first puts the functions in, the last out."""
     global _active
     with _lock:
         before, _active = _active, _active + by

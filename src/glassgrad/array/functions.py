@@ -379,7 +379,8 @@ def full_like_(a: Any, fill_value: Any, dtype: Any = None) -> Array:
 
 METHODS.update(
     {
-        "sum": sum, "mean": mean_, "prod": prod, "ravel": ravel, "swapaxes": swapaxes, "squeeze": squeeze,
+        "sum": sum, "mean": mean_, "prod": prod, "ravel": ravel, "swapaxes": swapaxes,
+        "squeeze": squeeze,
         "transpose": transpose, "dot": dot, "clip": clip, "take": take, "argsort": argsort,
         "copy": lambda a, order="C": Array(a.node),
         "flatten": lambda a, order="C": Array(ravel(a, order).node),

@@ -1,7 +1,8 @@
 """`gg.Array`: a lazy array. It computes nothing until something forces it.
 
 It is a handle on a storage cell and a view path, and takes part in NumPy by its protocols. What was
-forced (a truth value, an integer) is remembered as a guard, since the program's course may hang on it.
+forced (a truth value, an integer) is remembered as a guard, since the program's course may hang on
+it.
 """
 
 from __future__ import annotations
@@ -113,9 +114,10 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         """The value of an array that depends on no variable; an error for any other."""
         if self.node.bound:
             raise NoRuleError(
-                "a traced array was asked to become a plain ndarray, which would drop its derivative "
-                "silently: use a NumPy function that has a rule, np.stack or np.concatenate to join "
-                f"arrays, or gg.stop_gradient where no derivative is wanted{at_caller()}"
+                "a traced array was asked to become a plain ndarray, which would drop its "
+                "derivative silently: use a NumPy function that has a rule, np.stack or "
+                "np.concatenate to join arrays, or gg.stop_gradient where no derivative is wanted"
+                f"{at_caller()}"
             )
         return np.asarray(self.value(), dtype=dtype)
 
@@ -141,8 +143,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ShapeError(
-                f"the truth value of an array of shape {self.shape} is ambiguous: use .any(), .all() "
-                f"or np.where{at_caller()}"
+                f"the truth value of an array of shape {self.shape} is ambiguous: use .any(), "
+                f".all() or np.where{at_caller()}"
             )
         return bool(self._guarded())
 
@@ -167,8 +169,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def _refuse(self, what: str) -> NoReturn:
         raise NoRuleError(
             f"{what}(t) of a traced real value would drop its derivative silently: write np.exp(t) "
-            "instead of math.exp(t), keep it an array, or use gg.stop_gradient(t) where no derivative "
-            f"is wanted{at_caller()}"
+            "instead of math.exp(t), keep it an array, or use gg.stop_gradient(t) where no "
+            f"derivative is wanted{at_caller()}"
         )
 
     def item(self) -> Any:
@@ -260,8 +262,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         node = as_node(value, self._cell.base.trace)
         if node.dtype != self.dtype and not np.can_cast(node.dtype, self.dtype, "same_kind"):
             raise DTypeError(
-                f"cannot write {node.dtype} values into an array of {self.dtype}: make the array of "
-                f"dtype {node.dtype}, or convert with .astype{at_caller()}"
+                f"cannot write {node.dtype} values into an array of {self.dtype}: make the array "
+                f"of dtype {node.dtype}, or convert with .astype{at_caller()}"
             )
         node = cast(node, self.dtype)
         while node.ndim > self.ndim and node.shape[0] == 1:

@@ -1,4 +1,4 @@
-"""Indices as NumPy means them: integers, slices, None and … give views, integer arrays give copies."""
+"""Indices as NumPy means them: integers, slices, None and … give views, integer arrays copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from glassgrad.graph.errors import IndexRangeError, NoRuleError
 from glassgrad.graph.family import Reshape
-from glassgrad.graph.node import NDArray
 from glassgrad.graph.op import Op, Shape
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.view import Slice

@@ -1,4 +1,4 @@
-"""The tables behind NumPy's protocols: filled by the modules that know the rules, read by the handle."""
+"""The tables behind NumPy's protocols: filled by those who know the rules, read by the handle."""
 
 from __future__ import annotations
 

@@ -101,8 +101,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str,
     if run is None or ufunc not in UFUNCS:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise NoRuleError(
-            f"np.{name} has no rule yet: write it by ufuncs that have one ({_known()}), or apply it to "
-            f"plain arrays outside the traced function{at_caller()}"
+            f"np.{name} has no rule yet: write it by ufuncs that have one ({_known()}), or apply "
+            f"it to plain arrays outside the traced function{at_caller()}"
         )
     return run(ufunc, inputs, kwargs)
 
@@ -122,8 +122,8 @@ def _call(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     target = out[0] if isinstance(out, tuple) else out
     if target is not None and not isinstance(target, Array):
         raise NoRuleError(
-            f"np.{ufunc.__name__}: a traced result cannot be written into a plain ndarray, which was "
-            f"made outside the traced function: make it inside, by np.zeros{at_caller()}"
+            f"np.{ufunc.__name__}: a traced result cannot be written into a plain ndarray, which "
+            f"was made outside the traced function: make it inside, by np.zeros{at_caller()}"
         )
     values = operands([*inputs, *([target] if target is not None else [])])[: len(inputs)]
     if ufunc in _BOOLEAN:
@@ -162,8 +162,8 @@ def _add_at(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
     target, index, values = inputs
     if ufunc is not np.add or not isinstance(target, Array):
         raise NoRuleError(
-            f"np.{ufunc.__name__}.at has a rule only for np.add.at on an array made inside the traced "
-            f"function, by np.zeros{at_caller()}"
+            f"np.{ufunc.__name__}.at has a rule only for np.add.at on an array made inside the "
+            f"traced function, by np.zeros{at_caller()}"
         )
     parsed = target._parse(np.asarray(index) if isinstance(index, list) else index)
     if not parsed.arrays or parsed.path:

@@ -23,8 +23,9 @@ _MOVES = {
     "update",
 }
 _KEEPS = _MOVES | {
-    "add", "subtract", "multiply", "negative", "square", "sin", "cos", "relu", "abs", "clip", "maximum",
-    "minimum", "where", "contract", "reduce", "take", "scatter_add", "cast", "floor", "stop_gradient",
+    "add", "subtract", "multiply", "negative", "square", "sin", "cos", "relu", "abs", "clip",
+    "maximum", "minimum", "where", "contract", "reduce", "take", "scatter_add", "cast", "floor",
+    "stop_gradient",
     "softplus", "sort",
 }  # fmt: skip
 

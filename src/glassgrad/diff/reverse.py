@@ -14,7 +14,7 @@ from glassgrad.graph.family import Elementwise, cast, scaled
 from glassgrad.graph.node import Item, Node, make
 from glassgrad.graph.traverse import descendants, topological_order
 from glassgrad.ops.loop import Scan
-from glassgrad.ops.reduce import ones_like, zeros_like
+from glassgrad.ops.reduce import CHOOSING, Reduce, ones_like, zeros_like
 
 
 class Term(NamedTuple):
@@ -85,16 +85,7 @@ class Ledger:
             if isinstance(node.op, Elementwise):
                 self._elementwise(node, node.op, g, masked)
             else:
-                masked = (
-                    masked
-                    or node.name in _MASKING
-                    or (
-                        node.op.name == "reduce"
-                        and (
-                            node.op.kind in ("max", "min")  # pyright: ignore[reportAttributeAccessIssue]
-                        )
-                    )
-                )
+                masked = masked or _puts_zeros(node)
                 found = node.op.vjp(node, g)
                 if node.name == "contract" and masked:
                     found = self._guarded_contract(node, g, found)
@@ -130,7 +121,7 @@ class Ledger:
     def _guarded_contract(
         self, node: Node, g: Node, found: Sequence[Node | None]
     ) -> list[Node | None]:
-        """Where only zeros of the cotangent meet an infinite factor, the sum without that factor."""
+        """Where only zeros of the cotangent meet an infinite factor, the sum without it."""
         guarded: list[Node | None] = []
         for i, plain in enumerate(found):
             other = node.inputs[1 - i]
@@ -141,6 +132,12 @@ class Ledger:
             else:
                 guarded.append(_contract_around_poles(node, g, i, plain))
         return guarded
+
+
+def _puts_zeros(node: Node) -> bool:
+    """Whether a pullback that is no routing of an elementwise op puts zeros for "not chosen"."""
+    chooses = isinstance(node.op, Reduce) and node.op.kind in CHOOSING
+    return chooses or node.name in _MASKING
 
 
 def _product(g: Node, local: Node | float, masked: bool) -> Node:
@@ -170,8 +167,8 @@ def _contract_around_poles(node: Node, g: Node, operand: int, plain: Node) -> No
 def backward(outputs: Mapping[Node, Node], wrt: Iterable[Node] | None = None) -> Ledger:
     """The ledger of the reverse pass from the outputs, given the cotangent of each.
 
-    With `wrt` only nodes on a path to one of these are visited; without it every node that can carry
-    a derivative is.
+    With `wrt` only nodes on a path to one of these are visited; without it every node that can
+    carry a derivative is.
     """
     order = topological_order(outputs)
     active = set(order) if wrt is None else descendants(order, wrt)

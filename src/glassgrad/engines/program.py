@@ -1,4 +1,4 @@
-"""What an engine makes of a graph: a program that takes the inputs' arrays and gives the outputs'."""
+"""What an engine makes of a graph: a program from the inputs' arrays to the outputs'."""
 
 from __future__ import annotations
 

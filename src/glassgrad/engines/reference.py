@@ -199,7 +199,7 @@ _RUN: dict[type[Op], Callable[..., Any]] = {
 
 
 def bound_order(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[Node]:
-    """What is still to be computed for the outputs; an input without a value is an `UnboundError`."""
+    """What is still to be computed for the outputs; an input without a value is an error."""
     order = topological_order(outputs, values)
     for node in order:
         if isinstance(node.op, Input):

@@ -1,4 +1,4 @@
-"""The laws of graphs, checked between passes: acyclic, every node what its op infers, outputs kept."""
+"""The laws of graphs, checked between passes: acyclic, nodes as their ops infer, outputs kept."""
 
 from __future__ import annotations
 

@@ -54,5 +54,5 @@ def promote(*operands: Any) -> DType:
 
 
 def to_float(dtype: DType) -> DType:
-    """The float dtype in which a real function of this dtype is computed: integers go to float64."""
+    """The float dtype in which a real function of this dtype is computed: float64 for integers."""
     return dtype if is_float(dtype) else FLOAT64

@@ -23,11 +23,12 @@ class Elementwise(Op):
     math:     the mathematics, printed and evaluated to 50 digits.
     scalar:   how a machine computes it, where that differs; None: a primitive of every algebra.
     partials: (k, y, *x) -> the partial derivative by each operand, None where it has none.
-    route:    (k, t, *x) -> t passed on to each operand, for ops that choose: it replaces `partials`,
-              so that what was not chosen never meets the cotangent.
+    route:    (k, t, *x) -> t passed on to each operand, for ops that choose: it replaces
+              `partials`, so that what was not chosen never meets the cotangent.
     result:   "same" dtype as the operands, "float" (integers become float64), or "bool".
     form:     how it prints, with {0} {1} for the operands; `binds` is how tightly.
-    domain, kinks, verb: words: where it is defined, what holds at a kink, what it does to a gradient.
+    domain, kinks, verb: words: where it is defined, what holds at a kink, what it does to a
+              gradient.
     samples:  where its tests probe it: an interval for each operand, or choices.
     """
 
@@ -121,8 +122,8 @@ class Elementwise(Op):
             found = to_float(found)
         if self.result == "same" and found == BOOL and self.name in _NO_BOOL:
             raise DTypeError(
-                f"{self.name} is not defined for booleans: use np.logical_not or np.logical_xor, or "
-                f"convert with .astype(float){at_caller()}"
+                f"{self.name} is not defined for booleans: use np.logical_not or np.logical_xor, "
+                f"or convert with .astype(float){at_caller()}"
             )
         return [found] * self.arity
 
@@ -135,8 +136,8 @@ class Elementwise(Op):
         except ValueError:
             listed = " and ".join(str(s) for s in shapes)
             raise ShapeError(
-                f"{self.name}: shapes {listed} do not broadcast: compared from the right, each pair "
-                f"of axes must be equal or one of them 1; reshape one operand{at_caller()}"
+                f"{self.name}: shapes {listed} do not broadcast: compared from the right, each "
+                f"pair of axes must be equal or one of them 1; reshape one operand{at_caller()}"
             ) from None
 
     def infer(self, *inputs: Node) -> Aval:

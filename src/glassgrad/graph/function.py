@@ -13,7 +13,8 @@ from glassgrad.graph.traverse import rebuild, topological_order
 class Function:
     """A closed graph: parameters, outputs, and nothing that it captures.
 
-    Two functions that compute the same by the same ops are equal, whatever trace they were built in.
+    Two functions that compute the same by the same ops are equal, whatever trace they were built
+    in.
     """
 
     __slots__ = ("_hash", "key", "order", "outputs", "params")
@@ -48,7 +49,7 @@ class Function:
         return [new[y] for y in self.outputs]
 
     def fresh(self) -> tuple[list[Node], list[Node]]:
-        """New parameters in a new trace, and the outputs on them: the start of a changed function."""
+        """New parameters in a new trace, and the outputs on them: the start of a new function."""
         trace = Trace()
         params = [new_input(trace, _label(p), p.shape, p.dtype) for p in self.params]
         return params, self.inline(params)

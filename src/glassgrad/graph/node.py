@@ -107,7 +107,8 @@ class Trace:
     """
 
     __slots__ = (
-        "_origin", "_parent", "_scalars", "_snapshots", "guards", "names", "origins", "table", "values",
+        "_origin", "_parent", "_scalars", "_snapshots", "guards", "names", "origins", "table",
+        "values",
     )  # fmt: skip
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from glassgrad.graph.algebra import PRIMITIVES, Algebra
 
 
 class NumPyAlgebra(Algebra):
-    """Scalar bodies on ndarrays; every primitive of the algebra is NumPy's function of that name."""
+    """Scalar bodies on ndarrays; every primitive is NumPy's function of that name."""
 
     def __init__(self) -> None:
         for name in PRIMITIVES:

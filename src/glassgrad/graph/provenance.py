@@ -1,7 +1,7 @@
 """Where a node came from: the line of the user's code, or the node and rule that it was made by.
 
-Kept beside the graph, never inside a node, so that two lines that say the same thing share one
-node and are both remembered. A site is (code, instruction offset): it is decoded to a line only when
+Kept beside the graph, never inside a node, so that two lines that say the same thing share one node
+and are both remembered. A site is (code, instruction offset): it is decoded to a line only when
 somebody asks.
 """
 
@@ -17,8 +17,9 @@ import numpy as np
 if TYPE_CHECKING:
     from glassgrad.graph.node import Node
 
-_HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH (pathlib costs 4 ms)
-_NUMPY = os.path.dirname(os.path.realpath(np.__file__)) + "/"  # noqa: PTH
+# os.path, since importing pathlib would cost 4 ms
+_HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120
+_NUMPY = os.path.dirname(os.path.realpath(np.__file__)) + "/"  # noqa: PTH120
 _LAYERS = ("graph", "ops", "diff", "rewrite", "engines", "array", "transform")
 _CORE = (*(f"{_HERE}/{layer}/" for layer in _LAYERS), _NUMPY, "<frozen ")
 _WHOLE = (f"{_HERE}/", _NUMPY, "<frozen ")
@@ -46,7 +47,8 @@ class Site(NamedTuple):
         return linecache.getline(self.code.co_filename, self.line).strip()
 
     def __str__(self) -> str:
-        where = f"{os.path.basename(self.code.co_filename)}:{self.line} in {self.code.co_name}"
+        file = os.path.basename(self.code.co_filename)  # noqa: PTH119
+        where = f"{file}:{self.line} in {self.code.co_name}"
         return f"{where}: {self.text}" if self.text else where
 
 
@@ -67,7 +69,7 @@ _internal: dict[CodeType, bool] = {}
 
 
 def is_internal(code: CodeType) -> bool:
-    """Whether code is NumPy's, or of the layers that trace: all else can be a line of the program."""
+    """Whether code is NumPy's, or of the layers that trace: all else is the program's."""
     known = _internal.get(code)
     if known is None:
         known = _internal[code] = code.co_filename.startswith(_CORE)
@@ -83,7 +85,7 @@ def caller() -> Site | None:
 
 
 def at_caller() -> str:
-    """The line of the program as the tail of an error message; for a layer's line the user's too."""
+    """The line of the program, as the tail of an error; for a layer's line the user's too."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     lines: list[str] = []
     while frame is not None:

@@ -13,7 +13,8 @@ def _question(
 ) -> Elementwise:
     return Elementwise(
         name, arity=arity, result="bool", form=form, binds=binds, math=math,
-        partials=lambda k, y, *x: (None,) * arity, verb="passes no gradient: its answer is yes or no",
+        partials=lambda k, y, *x: (None,) * arity,
+        verb="passes no gradient: its answer is yes or no",
     )  # fmt: skip
 
 

@@ -42,8 +42,8 @@ class Contract(Op):
             for label, n in zip(labels, node.shape):
                 if sizes.setdefault(label, n) != n:
                     raise ShapeError(
-                        f"{self.kind}: shapes {x.shape} and {y.shape} do not fit: a summed or shared "
-                        f"axis has length {sizes[label]} in one and {n} in the other"
+                        f"{self.kind}: shapes {x.shape} and {y.shape} do not fit: a summed or "
+                        f"shared axis has length {sizes[label]} in one and {n} in the other"
                         f"{advice(x, y)}{at_caller()}"
                     )
         return tuple(sizes[label] for label in self.out), x.dtype
@@ -149,9 +149,9 @@ def _check_inner(x: Node, y: Node) -> None:
     inner = y.shape[-2] if y.ndim > 1 else y.shape[0]
     if x.shape[-1] != inner:
         raise ShapeError(
-            f"matmul: shapes {x.shape} and {y.shape} do not fit: the last axis of the first operand "
-            f"({x.shape[-1]}) must equal the {'second last' if y.ndim > 1 else 'only'} axis of the "
-            f"second ({inner}){advice(x, y)}{at_caller()}"
+            f"matmul: shapes {x.shape} and {y.shape} do not fit: the last axis of the first "
+            f"operand ({x.shape[-1]}) must equal the {'second last' if y.ndim > 1 else 'only'} "
+            f"axis of the second ({inner}){advice(x, y)}{at_caller()}"
         )
 
 

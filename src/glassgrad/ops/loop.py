@@ -42,8 +42,8 @@ class Scan(Op):
         for i, (shape, dtype) in enumerate(results[:c]):
             if (shape, dtype) != (inputs[i].shape, inputs[i].dtype):
                 raise ShapeError(
-                    f"scan: the carry comes in as {inputs[i].dtype}{list(inputs[i].shape)} and goes "
-                    f"out as {dtype}{list(shape)}; return it in the shape and dtype it came in"
+                    f"scan: the carry comes in as {inputs[i].dtype}{list(inputs[i].shape)} and "
+                    f"goes out as {dtype}{list(shape)}; return it in the shape and dtype it came in"
                 )
         stacked = tuple(((self.length, *shape), dtype) for shape, dtype in results[c:])
         return (*results[:c], *stacked)

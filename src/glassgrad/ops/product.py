@@ -15,7 +15,7 @@ from glassgrad.ops.view import concatenate, rows, slice_, transpose
 
 
 def product(x: Node, axes: tuple[int, ...], keepdims: bool = False) -> Node:
-    """The product over axes; booleans and small integers are multiplied in 64 bits, as NumPy does."""
+    """The product over axes; booleans and integers are multiplied in 64 bits, as NumPy does."""
     if x.dtype.kind == "b" or x.dtype.kind == "i":
         x = cast(x, INT64)
     elif x.dtype.kind == "u":

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: a key and an index say the number, nothing is drawn from a state."""
+"""Counter-based random numbers: a key and an index say the number, there is no state."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _minus_zero(node: Node) -> Node | None:
     return x if literal(y) == 0 and not np.signbit(literal(y) or 0.0) else None
 
 
-@law("-(-x) -> x", EXACT, "negative", lambda x: -(-x), [V])
+@law("-(-x) -> x", EXACT, "negative", lambda x: -np.negative(x), [V])
 def _minus_minus(node: Node) -> Node | None:
     match node.inputs[0]:
         case Node("negative", (x,)):
@@ -164,7 +164,7 @@ LARGEST_FOLDED = 8  # elements; larger constants are computed when the graph run
 
 
 def _fold(node: Node) -> Node | None:
-    """An elementwise op of small constants is a constant; a filled array is folded as one number."""
+    """An elementwise op of small constants is a constant; a filled array folds as one number."""
     if not isinstance(node.op, Elementwise) or node.bound or node.name == "stop_gradient":
         return None
     fills = [_fill(x) for x in node.inputs]

@@ -1,7 +1,7 @@
 """A law: a rewrite with its statement, its class and an example that tests it.
 
-Classes: *exact* gives the same bits; *real-equal* is equal in real arithmetic, and in floats up to a
-bound; *extending* is finite where the original is not, and real-equal elsewhere.
+Classes: *exact* gives the same bits; *real-equal* is equal in real arithmetic, and in floats up to
+a bound; *extending* is finite where the original is not, and real-equal elsewhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Laws that make naive formulas stable, before anything is differentiated.
 
 They extend: the new formula is finite where the old one overflows, cancels or meets a pole, and its
-derivative exists where the old one's does not. The spellings that are recognised are these statements.
+derivative exists where the old one's does not. The spellings that are recognised are these
+statements.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _softmax(node: Node) -> Node | None:
     found = _summed(bottom)
     if top.name != "exp" or found is None or found[0] is not top:
         return None
-    under, chain = _through_views(bottom)
+    _, chain = _through_views(bottom)
     op = found[1]
     assert isinstance(op, Reduce)
     total = make(Reduce("logsumexp", op.axes), top.inputs[0])

@@ -1,13 +1,12 @@
 """A new elementwise op from its mathematics alone: derivative and stable form are derived.
 
-The formula is traced once on scalar variables. The laws of `rewrite.stable` give its stable form, the
-reverse pass its partial derivatives; both graphs are then read in whatever algebra an engine brings,
-just as hand-written bodies are.
+The formula is traced once on scalar variables. The laws of `rewrite.stable` give its stable form,
+the reverse pass its partial derivatives; both graphs are then read in whatever algebra an engine
+brings, just as hand-written bodies are.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,10 +28,10 @@ Formula = Callable[..., Any]
 def define_op(
     name: str, f: Formula, partials: Formula | None = None, **words: Any
 ) -> Callable[..., Any]:
-    """Register the elementwise op that the NumPy function `f` of scalars says; returns it as a function.
+    """Register the elementwise op that the NumPy function `f` of scalars says; returns a function.
 
-    The op prints, differentiates to any order, and compiles like the built-in ones. `partials` of the
-    same scalars, one for each, may be given by a formula too. `words` are further facts of
+    The op prints, differentiates to any order, and compiles like the built-in ones. `partials` of
+    the same scalars, one for each, may be given by a formula too. `words` are further facts of
     `Elementwise`: domain, kinks, verb, samples. A name can be taken once; a formula that is not
     elementwise is a `GraphError`.
 

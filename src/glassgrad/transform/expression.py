@@ -49,8 +49,8 @@ def variables(names: str, shape: Sequence[int] = (), dtype: Any = FLOAT64) -> tu
 def gradients(e: Array, wrt: Sequence[Array], simplify: bool = True) -> list[Array]:
     """The derivatives of a scalar expression by each of `wrt`: expressions again.
 
-    Every node may be differentiated by, an interior one too. With `simplify` the results are tidied for
-    reading.
+    Every node may be differentiated by, an interior one too. With `simplify` the results are tidied
+    for reading.
 
     >>> import glassgrad as gg
     >>> a, b = gg.variables("a b")
@@ -64,8 +64,8 @@ def gradients(e: Array, wrt: Sequence[Array], simplify: bool = True) -> list[Arr
         raise CalculusError("gg.gradients takes a list of what to differentiate by: [x]")
     if y.shape != ():
         raise CalculusError(
-            f"gg.gradients needs a scalar, this expression has shape {y.shape}: take its sum or mean, "
-            "or use gg.jacobian"
+            f"gg.gradients needs a scalar, this expression has shape {y.shape}: take its sum or "
+            "mean, or use gg.jacobian"
         )
     sources = [x.node for x in wrt]
     (stable,) = stabilise([y], keep=sources)

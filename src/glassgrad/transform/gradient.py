@@ -1,4 +1,4 @@
-"""grad, value_and_grad, vjp, jvp, linearize: Python function to Python function, by way of a graph."""
+"""grad, value_and_grad, vjp, jvp, linearize: function to function, by way of a graph."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Gradient:
         return f"<{what} function of {label_of(self.f)} with respect to argument {self.argnums}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The gradient at these arguments, beside the value or aux where they were asked for."""
         argnums = normal_argnums(self.argnums, len(args), "gg.grad")
         traced = trace_call(self.f, args, kwargs, argnums)
         traced, aux = self._without_aux(traced)
@@ -77,8 +78,8 @@ class Gradient:
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Gradient:
     """The gradient function of a function that returns one real number.
 
-    `argnums` says by which positional arguments (a tuple gives a tuple of gradients); arguments may be
-    nested containers of arrays. With `has_aux` the function returns (loss, aux), the gradient
+    `argnums` says by which positional arguments (a tuple gives a tuple of gradients); arguments may
+    be nested containers of arrays. With `has_aux` the function returns (loss, aux), the gradient
     function (gradient, aux). Raises `CalculusError` for a result that is not one number, and
     `DTypeError` for an integer argument.
 

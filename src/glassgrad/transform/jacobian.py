@@ -39,8 +39,8 @@ def jacobian(
     """A function that returns the Jacobian of f by an argument.
 
     Layout "numerator" gives the shape out.shape + in.shape (rows are functions), "denominator"
-    in.shape + out.shape (rows are variables). Mode "reverse" takes one pass an output, "forward" one an
-    input, "auto" the fewer. For nested containers the result nests them: outputs outside.
+    in.shape + out.shape (rows are variables). Mode "reverse" takes one pass an output, "forward"
+    one an input, "auto" the fewer. For nested containers the result nests them: outputs outside.
 
     >>> import glassgrad as gg, numpy as np
     >>> gg.jacobian(lambda x: np.array([x[0] * x[1], x[0] ** 2]))(np.array([2.0, 3.0]))
@@ -49,7 +49,8 @@ def jacobian(
     """
     if layout not in LAYOUTS or mode not in MODES:
         raise CalculusError(
-            f"gg.jacobian: layout is one of {LAYOUTS} and mode one of {MODES}, not {layout!r}, {mode!r}"
+            f"gg.jacobian: layout is one of {LAYOUTS} and mode one of {MODES}, not {layout!r}, "
+            f"{mode!r}"
         )
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -117,7 +118,7 @@ def _forward(y: Node, x: Node) -> Node:
 
 
 def _rows(f: Callable[[Node], Node], seeds: Node) -> Node:
-    """f of each unit array in `seeds`, stacked: the matrix itself where f only multiplies by one."""
+    """f of each unit array in `seeds`, stacked: the matrix itself where f multiplies by one."""
     unit = new_input(seeds.trace, "unit", seeds.shape[1:], seeds.dtype)
     y = f(unit)
     matrix = _matrix_of(y, unit)

@@ -47,8 +47,8 @@ class Specialisation(NamedTuple):
 class Jit:
     """A compiled function. New shapes, dtypes or guarded values trace and compile anew.
 
-    `__call__` is a slot: it holds the builtin of the newest program, which Python then calls without
-    a frame of its own, and which gives calls of other signatures to the ones before it.
+    `__call__` is a slot: it holds the builtin of the newest program, which Python then calls
+    without a frame of its own, and which gives calls of other signatures to the ones before it.
     """
 
     __slots__ = ("__call__", "__dict__", "__weakref__")
@@ -132,8 +132,8 @@ class Jit:
         if Body(inputs, outputs) != Body(again, others):
             raise CalculusError(
                 f"gg.jit(check=True): two traces of {label_of(self.f)} differ, so something that "
-                "changes would be frozen into the program: draw random numbers by gg.random with a key, "
-                "and pass changing values as arguments"
+                "changes would be frozen into the program: draw random numbers by gg.random with a "
+                "key, and pass changing values as arguments"
             )
 
     def report(self) -> str:
@@ -229,13 +229,13 @@ def _result(known: Specialisation, values: Sequence[Any]) -> Any:
 
 
 def jit(f: Callable[..., Any] | None = None, *, engine: str = "native", check: bool = False) -> Any:
-    """The function compiled whole: traced at the first call of each signature, then run as a program.
+    """The function compiled whole: traced at the first call of a signature, then run as a program.
 
     `engine` is "native" (machine code) or "reference" (NumPy, node by node). Nothing falls back
-    silently: what an engine cannot run is an error that names the op. Values that the function looked
-    at (`if x > 0`) are checked at each call, and another course is compiled when they differ.
-    With `check` the function is traced twice, and a difference (random numbers, a changing global) is
-    an error. `.report()` says what was compiled.
+    silently: what an engine cannot run is an error that names the op. Values that the function
+    looked at (`if x > 0`) are checked at each call, and another course is compiled when they
+    differ. With `check` the function is traced twice, and a difference (random numbers, a changing
+    global) is an error. `.report()` says what was compiled.
 
     >>> import glassgrad as gg, numpy as np
     >>> gg.jit(lambda x: np.sum(x**2), engine="reference")(np.arange(3.0))

@@ -1,4 +1,4 @@
-"""Loops in traced programs: the body is traced once and becomes a function, what it captures operands."""
+"""Loops in traced programs: the body, traced once, becomes a function, its captures operands."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _real(dtype: Any) -> Any:
 
 
 def split(key: Any, n: int = 2) -> Any:
-    """`n` new keys, shape (n, 2), whose numbers have nothing to do with each other or the old key's.
+    """`n` new keys, shape (n, 2), unrelated to each other and to the old one.
 
     >>> import glassgrad as gg
     >>> gg.random.split(gg.random.key(0)).shape

@@ -1,4 +1,4 @@
-"""From a call of a Python function to a graph: arguments become variables, the body writes the trace."""
+"""From a call of a Python function to a graph: arguments become variables, the body a trace."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def trace_call(
     kwargs: dict[str, Any],
     argnums: tuple[int, ...],
 ) -> Traced:
-    """Run `f` on variables: the leaves of the arguments `argnums`, and the arrays among the others."""
+    """Run `f` on variables: the leaves of the arguments `argnums`, the arrays among the others."""
     outer = ACTIVE.get()
     trace = outer or Trace()
     names = argument_names(f, len(args))
@@ -178,13 +178,13 @@ def scalar_output(traced: Traced, f: Function, what: str) -> Node:
     y = traced.outputs[0]
     if not is_float(y.dtype):
         raise CalculusError(
-            f"{what} of {label_of(f)}: the result has dtype {y.dtype}, which carries no derivative: "
-            "return a float"
+            f"{what} of {label_of(f)}: the result has dtype {y.dtype}, which carries no "
+            "derivative: return a float"
         )
     if y.shape != ():
         raise CalculusError(
-            f"{what} of {label_of(f)}: the result has shape {y.shape}, a gradient needs one number: "
-            "reduce it with .sum() or .mean(), use gg.jacobian for all derivatives, or gg.vjp with a "
-            "cotangent of that shape"
+            f"{what} of {label_of(f)}: the result has shape {y.shape}, a gradient needs one "
+            "number: reduce it with .sum() or .mean(), use gg.jacobian for all derivatives, or "
+            "gg.vjp with a cotangent of that shape"
         )
     return y
