@@ -225,6 +225,9 @@ def test_every_width_gives_the_same_bits(name, dtype):
     results = [
         FlatMap(lambda k, v: getattr(k, name)(v), [dtype], lanes=n)(x) for n in (0, 1, 3, 4, 16, 32)
     ]
+    if HOST.fma:
+        run = FlatMap(lambda k, v: getattr(k, name)(v), [dtype], LEVELS["avx2"])
+        results.append(run(x))
     assert all(same(r, results[0]) for r in results)
 
 
