@@ -14,7 +14,8 @@ from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
 from glassgrad.engines.native.flat import FlatNest, suits
 from glassgrad.engines.native.nest import Nest, vector_lanes
-from glassgrad.engines.native.step import Loop, Reduction, Scatter, Step
+from glassgrad.engines.native.philox import emit_draw
+from glassgrad.engines.native.step import Draw, Loop, Reduction, Scatter, Step
 from glassgrad.engines.native.strided import collapse
 from glassgrad.graph.dtype import BOOL
 
@@ -25,6 +26,8 @@ def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Va
     """The body of the function of one step; ends without `ret`."""
     if isinstance(step, Reduction):
         _Reducer(f, step, pointers, status).emit()
+    elif isinstance(step, Draw):
+        emit_draw(f, step, pointers)
     elif isinstance(step, Scatter):
         _scatter(f, step, pointers, status)
     else:

@@ -24,7 +24,16 @@ from glassgrad.engines.native.expression import (
     loads,
     walk,
 )
-from glassgrad.engines.native.step import Loop, Matrix, Multiply, Reduction, Scatter, Step
+from glassgrad.engines.native.step import (
+    Draw,
+    Loop,
+    Matrix,
+    Multiply,
+    Reduction,
+    Repeat,
+    Scatter,
+    Step,
+)
 from glassgrad.engines.native.strided import Strided
 from glassgrad.engines.native.unsupported import unsupported
 from glassgrad.graph.algebra import NODES as k
@@ -34,6 +43,8 @@ from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.traverse import consumers, rebuild, topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.loop import Scan
+from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce, reduce
 from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update, transpose
 
@@ -95,7 +106,10 @@ class CannotJoin(Exception):
 class Planner:
     """Builds the steps for some outputs; `inputs` are the arguments in order."""
 
-    def __init__(self, outputs: Sequence[Node], inputs: Sequence[Node]) -> None:
+    def __init__(
+        self, outputs: Sequence[Node], inputs: Sequence[Node],
+        constants: list[Buffer] | None = None,
+    ) -> None:  # fmt: skip
         outputs = expanded(outputs)
         self.outputs, self.inputs = outputs, list(inputs)
         self.order = topological_order(outputs)
@@ -104,7 +118,7 @@ class Planner:
         self.buffers: dict[Node, Buffer] = {}
         self.made: dict[Buffer, int] = {}
         self.results: dict[Node, Buffer] = {}
-        self.constants: list[Buffer] = []
+        self.constants: list[Buffer] = [] if constants is None else constants
         self.fused = 0
 
     # -- the plan -------------------------------------------------------------
@@ -137,7 +151,7 @@ class Planner:
             if isinstance(step, Multiply) and not any(_holds_partial(s, step) for s in kept):
                 kept = [*kept, *(s for s in step.stores if s.expr is step.seed)]
             step.stores = kept
-        self.steps = [s for s in self.steps if s.stores or isinstance(s, Scatter)]
+        self.steps = [s for s in self.steps if s.stores or s.whole]
 
     def ensure(self, node: Node) -> Buffer:
         """The buffer of a node, computed by a step if it was not yet."""
@@ -162,8 +176,10 @@ class Planner:
         for node in self.order:
             if isinstance(node.op, _FUSED) or isinstance(node.op, Input | Const):
                 continue
-            if isinstance(node.op, Item) or node.outputs is not None:
-                raise unsupported(node, "it has several results")
+            if isinstance(node.op, Scan):
+                roots.update(x for x in node.inputs if not isinstance(x.op, Input))
+            if node.outputs is not None:
+                continue
             if isinstance(node.op, Contract) and is_outer(node.op):
                 continue
             roots.add(node)
@@ -376,6 +392,8 @@ class Planner:
             self._append(Loop([node], [Store(expr, buffer, Strided.contiguous(node.shape))]))
         elif isinstance(op, _FUSED) or (isinstance(op, Contract) and is_outer(op)):
             return self._fused(node)
+        elif isinstance(op, Item):
+            return self._item(node)
         else:
             plan = _PLANS.get(type(op))
             if plan is None:
@@ -602,6 +620,51 @@ class Planner:
         self._append(Loop([node], [Store(base, buffer, whole)]))
         self._append(Loop([node], [Store(expr, buffer, part)]))
 
+    def _draw(self, node: Node, buffer: Buffer) -> None:
+        op = node.op
+        assert isinstance(op, RandomBits)
+        key = Load(*self._stored_view(node.inputs[0], {}))
+        self._append(Draw([node], [], key, buffer, op.stream, op.shape))
+
+    def _item(self, node: Node) -> Buffer:
+        """A result of a node with several: all of them are computed at once."""
+        owner = node.inputs[0]
+        op = owner.op
+        if not isinstance(op, Scan) or owner.outputs is None:
+            raise unsupported(owner, "it has no machine code yet")
+        items = {n.op.index: n for n in self.users[owner] if isinstance(n.op, Item)}
+        results = [
+            self._new_buffer(items[i]) if i in items else Buffer("arena", dtype, shape)
+            for i, (shape, dtype) in enumerate(owner.outputs)
+        ]
+        self._repeat(owner, op, results)
+        for i, item in items.items():
+            self.buffers[item] = results[i]
+        return self.buffers[node]
+
+    def _repeat(self, node: Node, op: Scan, results: list[Buffer]) -> None:
+        operands = [self._contiguous(x) for x in node.inputs]
+        if not op.length:
+            for x, result in zip(node.inputs[: op.carries], results):
+                whole = Strided.contiguous(x.shape)
+                self._append(Loop([node], [Store(self._whole(x), result, whole)]))
+            return
+        body = Planner(op.body.outputs, op.body.params, self.constants)
+        spare = [Buffer("arena", b.dtype, b.shape) for b in results[: op.carries]]
+        block = Buffer("arena", np.dtype(np.uint8), (0,))
+        self._append(
+            Repeat(
+                [node], [], body.plan(), operands, results, spare, op.length, op.carries, op.rows,
+                list(op.body.params), block,
+            )
+        )  # fmt: skip
+
+    def _contiguous(self, node: Node) -> Buffer:
+        """A node's elements in order; every operand of a loop is a root or an input."""
+        if isinstance(node.op, Const) and node not in self.buffers:
+            return self._store_constant(node)
+        return self.ensure(node)
+
     def _scatter(self, node: Node, buffer: Buffer) -> None:
         base, values, *indices = node.inputs
         whole = Strided.contiguous(node.shape)
@@ -722,4 +785,5 @@ _PLANS = {
     Place: Planner._place,
     Update: Planner._place,
     ScatterAdd: Planner._scatter,
+    RandomBits: Planner._draw,
 }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from glassgrad.engines.native.expression import Buffer, Expr, Gather, Seed, Store, loads
+from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Seed, Store, loads
 from glassgrad.graph.node import Node
 
 
@@ -18,6 +18,7 @@ class Step:
     nodes: list[Node]
     stores: list[Store]
     memo: dict[Any, Expr] = field(default_factory=dict, init=False)  # of its stores' expressions
+    whole: ClassVar[bool] = False  # writes what it does, whether or not each store is read
 
     def roots(self) -> list[Expr]:
         """Every expression that is evaluated."""
@@ -117,6 +118,7 @@ class Multiply(Step):
 class Scatter(Step):
     """`values` added at computed places; `store` views the axes that are not indexed."""
 
+    whole = True
     target: Gather
     values: Expr
     space: tuple[int, ...]
@@ -146,3 +148,73 @@ class Scatter(Step):
     def said(self) -> str:
         """A line for the report."""
         return f"scatter-add of {list(self.space)}"
+
+
+@dataclass(eq=False)
+class Draw(Step):
+    """Random words of a key."""
+
+    whole = True
+    key: Load
+    target: Buffer
+    stream: int
+    draws: tuple[int, ...]
+
+    def roots(self) -> list[Expr]:
+        """The key."""
+        return [self.key]
+
+    def writes(self) -> list[Buffer]:
+        """The words."""
+        return [self.target]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the words."""
+        return self.draws
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"random words {list(self.draws)}"
+
+
+@dataclass(eq=False)
+class Repeat(Step):
+    """A body run `length` times: carries go round, rows are read and stacked row by row.
+
+    `steps` are those of the body, whose inputs and outputs are numbered buffers; `operands` are
+    contiguous. `rows` and `carries` count operands, carries first.
+    """
+
+    whole = True
+    steps: list[Step]
+    operands: list[Buffer]
+    results: list[Buffer]
+    spare: list[Buffer]  # a second place for each carry
+    length: int
+    carries: int
+    rows: int
+    parameters: list[Node]
+    block: Buffer  # the arena of the body, sized when the memory is laid out
+
+    def reads(self) -> list[Buffer]:
+        """The operands, and what is used up."""
+        return [*self.operands, *self.spare, self.block]
+
+    def writes(self) -> list[Buffer]:
+        """The results, the carries' second places and the body's arena."""
+        return [*self.results, *self.spare, self.block]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of turns."""
+        return (self.length,)
+
+    @property
+    def checked(self) -> bool:
+        """Whether a step of the body is."""
+        return any(step.checked for step in self.steps)
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"{self.length} turns of a loop of {len(self.steps)} steps"

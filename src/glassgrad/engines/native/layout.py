@@ -1,0 +1,46 @@
+"""Where the buffers of some steps lie in their arena."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glassgrad.engines.native.arena import ALIGNMENT, Interval, plan
+from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.products import scratch_bytes
+from glassgrad.engines.native.step import Multiply, Repeat, Step
+from glassgrad.engines.native.target import Target
+
+_STATUS_BYTES = 64  # the start of an arena: the status word
+
+
+class Layout:
+    """Offsets of arena buffers, of the scratch memory of products, and the size of it all.
+
+    The body of a loop has an arena of its own inside that of the program; `inner` holds its layout.
+    """
+
+    def __init__(self, steps: Sequence[Step], target: Target) -> None:
+        self.inner: dict[Step, Layout] = {}
+        for step in steps:
+            if isinstance(step, Repeat):
+                self.inner[step] = Layout(step.steps, target)
+                step.block.shape = (tables_bytes(step) + self.inner[step].size,)
+        first: dict[Buffer, int] = {}
+        last: dict[Buffer, int] = {}
+        for i, step in enumerate(steps):
+            for buffer in (*step.writes(), *step.reads()):
+                if buffer.kind == "arena":
+                    first.setdefault(buffer, i)
+                    last[buffer] = i
+        spans = [Interval(b.nbytes, first[b], last[b]) for b in first]
+        offsets, size = plan(spans)
+        self.offsets = {b: o + _STATUS_BYTES for b, o in zip(first, offsets)}
+        self.scratch = size + _STATUS_BYTES
+        products = (scratch_bytes(s, target) for s in steps if isinstance(s, Multiply))
+        self.size = self.scratch + max(products, default=0) + ALIGNMENT
+
+
+def tables_bytes(step: Repeat) -> int:
+    """The bytes of the tables of pointers that a loop's body is called with."""
+    words = len(step.operands) + len(step.results)
+    return -(-8 * words // ALIGNMENT) * ALIGNMENT
