@@ -203,6 +203,52 @@ def test_what_is_not_compiled_is_named_with_the_line():
     assert isinstance(caught.value, TypeError)
 
 
+def test_a_builtin_outlives_all_other_names_of_its_program():
+    fast = program(receiver=lambda *args: "slow").fast
+    gc.collect()
+    results = [fast(X, float(i)) for i in range(50)]
+    assert (results[7][0] == 2 * X).all()
+    assert fast() == "slow"
+
+
+def test_programs_are_freed_with_their_results():
+    made = program()
+    held = made.fast(X, 1.0)[0]
+    watch = weakref.ref(made)
+    del made
+    gc.collect()
+    assert watch() is None
+    assert (held == 2 * X).all()
+
+
+def test_threads_may_call_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    made = program()
+
+    def work(i):
+        x = np.full((3, 4), i, np.float32)
+        return all((made.fast(x, float(i))[0] == 2 * i).all() for _ in range(300)) and all(
+            (made([x, float(i)])[0] == 2 * i).all() for _ in range(50)
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(8)))
+
+
+def test_threads_may_compile_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    def work(i):
+        trace = Trace()
+        x = new_input(trace, "x", (i + 1,), "f8")
+        made = NativeProgram([x * float(i) + 1.0], [x], cache=CACHE)
+        return (made.fast(np.ones(i + 1))[0] == i + 1).all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(12)))
+
+
 def test_the_report_says_what_was_done():
     report = program().report()
     for word in ("steps", "arena", "bytes", "assembled", "loop over [3, 4]", "vectors of"):

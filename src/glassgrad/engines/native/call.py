@@ -181,7 +181,6 @@ class FastCall:
         self._keys = list(keys)
         self._key_table = (ctypes.c_void_p * max(1, len(keys)))(*map(id, self._keys))
         self._arena = ctypes.c_void_p(arena)
-        self.builtin: Callable[..., Any] | None = None
 
     def symbols(self) -> dict[str, int]:
         """The addresses that the entry names."""
@@ -193,10 +192,11 @@ class FastCall:
             _ARENA: ctypes.addressof(self._arena),
         }  # fmt: skip
 
-    def bind(self, address: int, receiver: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """The builtin that runs the entry at `address`."""
-        self.builtin = pyabi.builtin(address, receiver, name)
-        return self.builtin
+    def bind(
+        self, address: int, receiver: Callable[..., Any], name: str, owner: Any
+    ) -> Callable[..., Any]:
+        """The builtin that runs the entry at `address`, which `owner` keeps in memory."""
+        return pyabi.builtin(address, receiver, name, owner)
 
     def release(self) -> None:
         """Lets go of the remembered results."""

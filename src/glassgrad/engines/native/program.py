@@ -82,7 +82,7 @@ class NativeProgram:
         address = self._linked.address
         self._kernel = ctypes.PYFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(address["kernel"])
         if code.entry is not None:
-            self.fast = self._call.bind(address[ENTRY], receiver, self.name)
+            self.fast = self._call.bind(address[ENTRY], receiver, self.name, self)
 
     def __del__(self) -> None:
         call = getattr(self, "_call", None)

@@ -125,8 +125,11 @@ def scalar_type(dtype: np.dtype[Any]) -> str:
 _IMMORTAL: list[Any] = []  # method definitions: a builtin may outlive the program that made it
 
 
-def builtin(address: int, receiver: Any, name: str) -> Any:
-    """A builtin that runs the code at `address` as ``f(receiver, args, count, names)``."""
+def builtin(address: int, receiver: Any, name: str, keeps: Any) -> Any:
+    """A builtin that runs the code at `address` as ``f(receiver, args, count, names)``.
+
+    It holds `keeps` (in the place of its module) for as long as it lives: the owner of the code.
+    """
 
     class MethodDef(ctypes.Structure):
         _fields_ = (
@@ -139,6 +142,6 @@ def builtin(address: int, receiver: Any, name: str) -> Any:
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype, new.argtypes = (
         ctypes.py_object,
-        [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p],
+        [ctypes.c_void_p, ctypes.py_object, ctypes.py_object],
     )
-    return new(ctypes.addressof(definition), receiver, None)
+    return new(ctypes.addressof(definition), receiver, keeps)
