@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.train.store import save as save
     from glassgrad.train.trainer import Trainer as Trainer
     from glassgrad.transform import random as random
+    from glassgrad.transform.check import check_grads as check_grads
     from glassgrad.transform.define import define_op as define_op
     from glassgrad.transform.expression import ComputationalGraph as ComputationalGraph
     from glassgrad.transform.expression import evaluate as evaluate
@@ -47,6 +48,7 @@ _HOMES = {
     "reading.story": "explain",
     "train.store": "load save",
     "train.trainer": "Trainer",
+    "transform.check": "check_grads",
     "transform.define": "define_op",
     "transform.expression": "ComputationalGraph evaluate gradients simplify variable variables",
     "transform.gradient": "grad hvp jvp linearize value_and_grad vjp",

@@ -1,0 +1,135 @@
+"""gg.check_grads: right derivatives pass in every dtype, a wrong rule is named with op and line."""
+
+import numpy as np
+import pytest
+
+import glassgrad as gg
+from glassgrad.graph.errors import CalculusError
+from glassgrad.graph.op import REGISTRY
+from glassgrad.ops.contract import Contract
+from glassgrad.transform.check import DerivativeError
+from glassgrad.transform.difference import KinkError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def registry_as_before():
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+def net(p, x, y):
+    h = np.maximum(x @ p["a"] + p["b"], 0)
+    z = h @ p["c"]
+    m = z - z.max(1, keepdims=True)
+    logs = m - np.log(np.exp(m).sum(1, keepdims=True))
+    return -np.mean(logs[np.arange(len(y)), y])
+
+
+def parameters(dtype):
+    return {"a": RNG.normal(size=(4, 5)).astype(dtype), "b": RNG.normal(size=5).astype(dtype),
+            "c": RNG.normal(size=(5, 3)).astype(dtype)}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network(dtype):
+    x, y = RNG.normal(size=(6, 4)).astype(dtype), np.array([0, 1, 2, 0, 1, 2])
+    found = gg.check_grads(net, (parameters(dtype), x, y))
+    assert len(found.gaps) == 2 and all(gap < 1e-9 for gap, _ in found.gaps)
+
+
+def test_loops_sorts_and_third_order():
+    def f(w, xs):
+        last, kept = gg.scan(lambda c, x: (np.tanh(c * w + x), np.sin(c * w)), np.zeros(2), xs)
+        return np.sort(last)[0] ** 3 + np.sum(kept * np.arange(2.0))
+
+    gg.check_grads(f, (np.array([0.3, -0.5]), RNG.normal(size=(5, 2))), order=3)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_wrong_partial_is_named(order, dtype):
+    slightly = gg.define_op(
+        "slightly", lambda x: x * np.sin(x), partials=lambda x: np.sin(x) + 1.0001 * x * np.cos(x)
+    )
+
+    def loss(x):
+        y = np.exp(x)
+        return np.sum(slightly(y) ** 2)
+
+    with pytest.raises(DerivativeError) as caught:
+        gg.check_grads(loss, (np.array([0.3, -1.0], dtype),), order=order)
+    text = str(caught.value)
+    assert "the op at fault is slightly" in text and "`partials`" in text
+    assert "test_check_grads.py" in text and "np.sum(slightly(y) ** 2)" in text
+
+
+def test_a_wrong_second_derivative_is_named(monkeypatch):
+    """The rule of a rule: the derivative's own derivative is wrong."""
+    slope = gg.define_op("slope", lambda x: np.cos(x), partials=lambda x: 1.5 * np.sin(x))
+    wave = gg.define_op("wave", lambda x: np.sin(x), partials=lambda x: slope(x))
+    gg.check_grads(lambda x: np.sum(wave(x)), (np.array([0.3, 2.0]),), order=1)
+    with pytest.raises(DerivativeError, match=r"of order 2(.|\n)*the op at fault is slope"):
+        gg.check_grads(lambda x: np.sum(wave(x)), (np.array([0.3, 2.0]),))
+
+
+@pytest.mark.parametrize("mode", ["vjp", "jvp"])
+def test_a_wrong_structural_rule_is_named(monkeypatch, mode):
+    right = getattr(Contract, mode)
+
+    def wrong(self, node, given):
+        found = right(self, node, given)
+        return (found[0], found[0]) if mode == "vjp" else found * 2.0
+
+    monkeypatch.setattr(Contract, mode, wrong)
+    x = RNG.normal(size=(3, 3))
+    with pytest.raises(DerivativeError, match=rf"at fault is matmul(.|\n)*`{mode}`"):
+        gg.check_grads(lambda x: np.sum(np.tanh(x @ (x + 1.0)) ** 2), (x,), order=1)
+
+
+def test_inside_a_loop():
+    half = gg.define_op("half", lambda x: 0.5 * x, partials=lambda x: 0.4 * x / x)
+
+    def f(w):
+        return gg.scan(lambda c, x: (half(c) * w + x, None), 0.3, np.ones(4))[0]
+
+    with pytest.raises(DerivativeError, match="at fault is half"):
+        gg.check_grads(f, (0.7,))
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "op"),
+    [(lambda x: np.sum(np.maximum(x, 0)), [0.0, 1.0], "relu"),
+     (lambda x: np.sum(np.abs(x)), [0.0, 1.0], "abs"),
+     (lambda x: np.max(x), [1.0, 1.0], "max"),
+     (lambda x: np.sum(np.where(x > 1, x, 2 * x)), [1.0, 3.0], "less"),
+     (lambda x: np.sum(np.clip(x, -1, 1)), [-1.0, 3.0], "clip"),
+     (lambda x: np.sort(x)[0], [2.0, 2.0], "sort")],
+)  # fmt: skip
+def test_a_kink_is_an_error_by_name(f, x, op):
+    with pytest.raises(KinkError, match=rf"kink of {op}(.|\n)*test_check_grads"):
+        gg.check_grads(f, (np.array(x),))
+
+
+def test_beside_a_kink_the_step_shrinks():
+    x = np.array([1e-3, -1e-4, 2.0])
+    gg.check_grads(lambda x: np.sum(np.maximum(x, 0) ** 2 * np.abs(x)), (x,))
+    gg.check_grads(lambda x: np.log(x), (1e-6,))
+
+
+def test_a_tie_that_never_breaks_is_no_kink():
+    gg.check_grads(lambda x: np.maximum(x, x) + np.maximum(0 * x, 0), (2.0,))
+
+
+def test_what_is_not_real_is_passed_on():
+    rows = np.array([2, 0])
+    gg.check_grads(lambda w, i, n: np.sum(w[i]) ** n, (RNG.normal(size=3), rows, 2))
+
+
+@pytest.mark.parametrize("args", [np.ones(2), (np.arange(3),)])
+def test_bad_arguments(args):
+    with pytest.raises(CalculusError):
+        gg.check_grads(lambda *x: x[0], args)
