@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from oracle import elementwise, loops, structural
 from oracle.facts import FACTS
+from oracle.forms import FORMS
 from oracle.instances import INSTANCES, random_instances
 
 
@@ -55,4 +56,5 @@ def _loops() -> Iterator[Check]:
 def all_checks(adjoints: int = 240) -> list[Check]:
     """Every check, the quick and general ones first."""
     facts = [Check(f"fact: {fact.name}", "", fact.check) for fact in FACTS]
-    return [*facts, *_loops(), *_structural(), *_elementwise(), *_adjoints(adjoints)]
+    forms = [Check(f"form: {form.want}", "", form.check) for form in FORMS]
+    return [*facts, *forms, *_loops(), *_structural(), *_elementwise(), *_adjoints(adjoints)]

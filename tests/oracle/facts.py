@@ -24,6 +24,7 @@ class Fact(NamedTuple):
     at: Any
     want: Any
     order: int = 1
+    forward: bool = True  # False where a zero tangent meets a true pole
 
     def check(self) -> None:
         """Raise an AssertionError if it does not hold."""
@@ -33,8 +34,19 @@ class Fact(NamedTuple):
             got = gg.grad(self.f)(self.at)
         else:
             got = gg.grad(gg.grad(self.f))(self.at)
+        self._compare("reverse", got)
+        if self.order == 1 and self.forward:
+            self._compare("forward", self._forward())
+
+    def _forward(self) -> Any:
+        """The gradient in forward mode, one unit tangent at a time."""
+        at = np.asarray(self.at)
+        units = np.eye(at.size).reshape(at.size, *at.shape)
+        return np.reshape([gg.jvp(self.f, (self.at,), (u[()],))[1] for u in units], at.shape)
+
+    def _compare(self, how: str, got: Any) -> None:
         same = np.allclose(got, self.want, rtol=TOLERANCE, atol=0, equal_nan=True)
-        assert same and np.shape(got) == np.shape(self.want), f"{self.name}: {got}, not {self.want}"
+        assert same and np.shape(got) == np.shape(self.want), f"{self.name} ({how}): {got}, not {self.want}"
 
 
 def _true(f: Callable[[Any], Any], x: float, order: int) -> float:
@@ -222,6 +234,12 @@ KINKS = [
 ]  # fmt: skip
 
 SUMS = [
+    Fact("0**y at 0, by convention", lambda y: np.power(0.0, y), 0.0, 0.0),
+    Fact("a pole after a max", lambda x: np.sqrt(np.max(x)), np.array([0.0, -1.0]), np.array([np.inf, 0.0]),
+         forward=False),
+    Fact("a root that loses a max", lambda x: np.max(np.stack([1 + 0 * x, np.sqrt(x)])), 0.0, 0.0),
+    Fact("a root that loses a min", lambda x: np.min(np.stack([0 * x - 1, np.sqrt(x)])), 0.0, 0.0),
+    Fact("logsumexp of minus infinities", lambda x: np.log(np.sum(np.exp(x))), np.full(2, -np.inf), ZERO2),
     Fact("prod with a zero", np.prod, np.array([0.0, 2.0, 3.0]), np.array([6.0, 0.0, 0.0])),
     Fact("prod with two zeros", np.prod, np.array([0.0, 0.0, 3.0]), np.zeros(3)),
     Fact("x**0 at 0", lambda x: x**0, 0.0, 0.0),

@@ -1,0 +1,52 @@
+"""Derivatives as one reads them: a rule that gives the right number by a longer way is wrong here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import glassgrad as gg
+from glassgrad.ops.arithmetic import power
+
+
+class Form(NamedTuple):
+    """The derivative of f(a, b) by operand `by`, unsimplified, in letters."""
+
+    f: Callable[[Any, Any], Any]
+    want: str
+    by: int = 0
+
+    def check(self) -> None:
+        """Raise an AssertionError if it reads otherwise."""
+        variables = gg.variables("a b")
+        (found,) = gg.gradients(self.f(*variables), [variables[self.by]], simplify=False)
+        assert str(found) == self.want, f"{found}, not {self.want}"
+
+
+def raised(a: Any, c: float) -> Any:
+    """a**c by the power op itself, whatever shorter op NumPy's spelling would be."""
+    return gg.Array(power.apply(a.node, c))
+
+
+FORMS = [
+    Form(lambda a, b: (a + b) * (b + 1), "b + 1"),
+    Form(lambda a, b: (a + b) * (b + 1), "a + b + b + 1", 1),
+    Form(lambda a, b: a - b, "-1.0", 1),
+    Form(lambda a, b: a * b, "b"),
+    Form(lambda a, b: a / b, "1/b"),
+    Form(lambda a, b: a / b, "(-a/b)/b", 1),
+    Form(lambda a, b: -a, "-1.0"),
+    Form(lambda a, b: np.square(a), "2*a"),
+    Form(lambda a, b: np.exp(a * b), "exp(a*b)*b"),
+    Form(lambda a, b: np.sin(a), "cos(a)"),
+    Form(lambda a, b: np.cos(a), "-sin(a)"),
+    Form(lambda a, b: np.log(a), "1/a"),
+    Form(lambda a, b: np.sqrt(a), "0.5/sqrt(a)"),
+    Form(lambda a, b: np.tanh(a), "tanh'(a)"),
+    Form(lambda a, b: np.maximum(a, 0), "where(0 < a, 1, 0)"),
+    *(Form(lambda a, b, c=c: raised(a, c), want)
+      for c, want in ((0.0, "0.0"), (1.0, "1.0"), (2.0, "2*a"), (3.0, "3*a**2"), (1.5, "1.5*a**0.5"))),
+    Form(lambda a, b: a**b, "where(a == 0 & b == 0, 0, b*a**(b - 1))"),
+]  # fmt: skip
