@@ -13,11 +13,12 @@ import numpy as np
 
 from glassgrad.diff import reverse
 from glassgrad.engines.reference import bound_order, interpret
-from glassgrad.graph.family import Elementwise
-from glassgrad.graph.node import Node, constant
+from glassgrad.graph.family import Alias, Elementwise, Reshape
+from glassgrad.graph.node import Node, constant, make
 from glassgrad.graph.text import text
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.reduce import ones_like
+from glassgrad.ops.view import Transpose
 from glassgrad.rewrite.pipeline import stabilise
 from glassgrad.transform.trace import Function, label_of, normal_argnums, scalar_output, trace_call
 
@@ -115,6 +116,7 @@ def explain(
     node = traced.nodes[which]
     entry = text(node) + (str(list(index)) if index else "")
     value = 0.0 if gradients[which] is None else float(gradients[which][index])
+    node, index = _through_views(ledger, node, index, values)
     passings = [_passing(term, ledger, node, index, values) for term in ledger.terms.get(node, ())]
     return Story(
         f"The gradient of {label_of(f)}",
@@ -123,6 +125,21 @@ def explain(
         passings,
         _way(ledger, node, values),
     )
+
+
+def _through_views(
+    ledger: reverse.Ledger, node: Node, index: tuple[int, ...], values: Any
+) -> tuple[Node, tuple[int, ...]]:
+    """The entry where it is first computed with: a transpose or reshape alone tells nothing."""
+    while True:
+        terms = ledger.terms.get(node, ())
+        consumer = terms[0].consumer if len(terms) == 1 else None
+        if consumer is None or not isinstance(consumer.op, Transpose | Reshape | Alias):
+            return node, index
+        place = np.zeros(node.shape, bool)
+        place[index] = True
+        (moved,) = _values([make(consumer.op, constant(node.trace, place))], values)
+        node, index = consumer, tuple(int(i) for i in np.argwhere(moved)[0])
 
 
 def _values(nodes: Sequence[Node | None], known: dict[Node, Any]) -> list[Any]:
