@@ -84,7 +84,7 @@ def test_the_slow_way_converts_or_raises():
     fast = program().fast
     assert (fast(X[::-1], 1)[0] == 2 * X[::-1]).all()
     assert (fast(X.astype(">f4"), 1.0)[0] == 2 * X).all()
-    with pytest.raises(DTypeError, match="'x' has dtype float64.*compiled for float32"):
+    with pytest.raises(DTypeError, match=r"'x' has dtype float64.*compiled for float32"):
         fast(X.astype("f8"), 1.0)
     with pytest.raises(ShapeError, match=r"'x' has shape \(4, 3\)"):
         fast(X.T, 1.0)

@@ -1,6 +1,5 @@
 """The object cache: what is damaged, foreign or unsafe is as if it were absent."""
 
-import os
 import stat
 
 import pytest
@@ -90,7 +89,7 @@ def test_a_file_in_place_of_the_folder_is_survived(tmp_path):
 
 
 def test_an_entry_that_is_a_folder_is_survived(cache):
-    os.makedirs(cache.folder / key(text(), TARGET, "1"), mode=0o700)
+    (cache.folder / key(text(), TARGET, "1")).mkdir(parents=True)
     cache.folder.chmod(0o700)
     assert not compiled(text(), TARGET, cache, "1")[1]
 

@@ -64,7 +64,7 @@ class Arena:
         try:
             self._block = mmap.mmap(-1, self.size + ALIGNMENT)
         except (OSError, ValueError, OverflowError) as error:
-            raise MemoryError(f"the program needs an arena of {self.size} bytes: {error}") from error
+            raise MemoryError(f"an arena of {self.size} bytes is needed: {error}") from error
         hold = ctypes.c_char.from_buffer(self._block)
         start = ctypes.addressof(hold)
         self._hold = hold

@@ -52,7 +52,8 @@ class FlatNest(Nest):
             value = self.f.load(to, start, mask=kept)
             value = self.f.shuffle(value, None, [o - low for o in here])
         else:
-            value = self._gathered(element, pointer, self.f.const(I64.vector(self.lanes), here), mask)
+            offsets = self.f.const(I64.vector(self.lanes), here)
+            value = self._gathered(element, pointer, offsets, mask)
         return from_memory(self.k, value, expr.dtype)
 
     def store(self, store: Store, x: Lanes, i: Value | None, mask: Value | None) -> None:

@@ -128,7 +128,8 @@ class _Emitter:
     def __init__(
         self, module: Module, p: Product, epilogue: Epilogue | None, extras: int, name: str
     ) -> None:
-        self.module, self.p, self.epilogue, self.extras, self.name = module, p, epilogue, extras, name
+        self.module, self.p, self.name = module, p, name
+        self.epilogue, self.extras = epilogue, extras
         self.t = tiling(p, module.target.vector_bytes, module.target.registers)
         self.vector = p.element.vector(self.t.lanes)
         self.lanes = max(1, self.t.lanes)
@@ -160,7 +161,10 @@ class _Emitter:
         for_rows = max(t.block, t.rows)
 
         def rows_block(first: Value, rows: int) -> None:
-            self._panels(f, lambda j, width: self._tiles(f, a, b, start, depth, first, rows, j, width))
+            def panel(column: Value, width: int) -> None:
+                self._tiles(f, a, b, start, depth, first, rows, column, width)
+
+            self._panels(f, panel)
 
         whole, rest = divmod(p.m, for_rows)
         f.loop(0, whole, 1, lambda i: rows_block(i * for_rows, for_rows))
@@ -309,7 +313,7 @@ class _Emitter:
 
     def _pack(self, f: Function, b: Value, scratch: Value, depth: int) -> None:
         """B's `depth` rows as panels of `width` columns, zeros beyond the last column."""
-        p, t = self.p, self.t
+        p = self.p
         contiguous = p.b[1] == 1
 
         def panel(column: Value, width: int) -> None:

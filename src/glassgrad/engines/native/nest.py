@@ -11,7 +11,18 @@ from typing import Any
 
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.convert import converted, from_memory, to_memory
-from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Type, Value, of_dtype
+from glassgrad.engines.native.emit import (
+    I1,
+    I8,
+    I32,
+    I64,
+    PTR,
+    VOID,
+    Function,
+    Type,
+    Value,
+    of_dtype,
+)
 from glassgrad.engines.native.expression import (
     Apply,
     Buffer,
@@ -99,9 +110,8 @@ class Nest:
                 continue
             if isinstance(expr, Gather) and all(self._known(x) for x in expr.args):
                 self.place(expr)
-            if expr not in self.scalars and self.axes[expr] <= self.opened:
-                if self.vector is None or self.vector not in self.axes[expr]:
-                    self.scalars[expr] = self.scalar(expr)
+            if expr not in self.scalars and self._known(expr):
+                self.scalars[expr] = self.scalar(expr)
 
     def _known(self, x: Expr) -> bool:
         return self.axes[x] <= self.opened and self.vector not in self.axes[x]

@@ -50,5 +50,5 @@ def _words(f: Function, numbers: Value, keys: list[Value], stream: int) -> Value
     narrow = [f.cast("trunc", x, I32.vector(wide.lanes)) for x in c]
     n = wide.lanes
     low, high = (f.shuffle(narrow[i], narrow[i + 1], range(2 * n)) for i in (0, 2))
-    order = [block + n * (word % 2) + 2 * n * (word // 2) for block in range(n) for word in range(4)]
-    return f.shuffle(low, high, order)
+    starts = (0, n, 2 * n, 3 * n)
+    return f.shuffle(low, high, [start + block for block in range(n) for start in starts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:
@@ -101,7 +102,7 @@ def _matched_run(
 
 
 def _mergeable(run: list[tuple[int, int]]) -> bool:
-    return all(s == n * t for (_, s), (n, t) in zip(run, run[1:]))
+    return all(s == n * t for (_, s), (n, t) in pairwise(run))
 
 
 def collapse(
@@ -137,3 +138,18 @@ def collapse(
             else:
                 new.append(s[i])
     return new_shape, new_strides, new_classes
+
+
+def reducible(
+    space: tuple[int, ...], axes: tuple[int, ...], views: Sequence[Strided]
+) -> bool:
+    """Whether neighbouring reduced axes merge in every view: the tree is then the shape's own."""
+    last = None
+    for i, n in enumerate(space):
+        if n == 1:
+            continue
+        neighbours = last is not None and last in axes and i in axes
+        if neighbours and any(v.strides[last] != v.strides[i] * n for v in views):
+            return False
+        last = i
+    return True

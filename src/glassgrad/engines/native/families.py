@@ -1,0 +1,134 @@
+"""Plans of the families that are not fused: reductions, placements, scatters, draws, loops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassgrad.engines.native.builder import Memo, NeedsBuffer
+from glassgrad.engines.native.expression import (
+    Apply,
+    Buffer,
+    Expr,
+    Gather,
+    Load,
+    Seed,
+    Store,
+    Uniform,
+    loads,
+)
+from glassgrad.engines.native.step import Draw, Loop, Reduction, Repeat, Scatter
+from glassgrad.engines.native.strided import Strided, reducible
+from glassgrad.engines.native.unsupported import unsupported
+from glassgrad.graph.family import Cast
+from glassgrad.graph.node import Item, Node
+from glassgrad.ops.loop import Scan
+from glassgrad.ops.random import RandomBits
+from glassgrad.ops.reduce import Reduce
+from glassgrad.ops.view import Concatenate, Place, Slice, Update
+
+if TYPE_CHECKING:
+    from glassgrad.engines.native.planner import Planner
+
+
+def plan_reduce(p: Planner, node: Node, buffer: Buffer) -> None:
+    """A reduction; without axes it is a copy."""
+    op, x = node.op, node.inputs[0]
+    assert isinstance(op, Reduce)
+    expr = p.whole(x)
+    if not op.axes and op.kind not in ("any", "all"):
+        p.append(Loop([node], [Store(expr, buffer, Strided.contiguous(node.shape))]))
+        return
+    _reduction(p, node, buffer, x.shape, op.axes, op.kind, expr)
+
+
+def _reduction(
+    p: Planner, node: Node, buffer: Buffer, space: tuple[int, ...], axes: tuple[int, ...],
+    kind: str, expr: Expr,
+) -> None:  # fmt: skip
+    if kind in ("any", "all") and expr.dtype != np.dtype(bool):
+        expr = Apply(Cast(np.dtype(bool)), (expr,), np.dtype(bool))
+    if not reducible(space, axes, [x.view for x in loads([expr])]):
+        raise NeedsBuffer(node.inputs[0])
+    seed = Seed(expr.dtype)
+    store = Store(seed, buffer, Strided.contiguous(node.shape))
+    p.append(Reduction([node], [store], space, axes, kind, expr, seed))
+
+
+def plan_concatenate(p: Planner, node: Node, buffer: Buffer) -> None:
+    """Each operand is written to its part of the result."""
+    op = node.op
+    assert isinstance(op, Concatenate)
+    whole = Strided.contiguous(node.shape)
+    for x, part in zip(node.inputs, op.parts(node)):
+        place = whole.slice(part.starts, part.steps, part.lengths)
+        p.append(Loop([node], [Store(p.whole(x), buffer, place)]))
+
+
+def plan_place(p: Planner, node: Node, buffer: Buffer) -> None:
+    """The old array (or zeros), then the values at their slice."""
+    op, v = node.op, node.inputs[-1]
+    assert isinstance(op, Place | Update)
+    base = p.whole(node.inputs[0]) if isinstance(op, Update) else Uniform(0, node.dtype)
+    written = Slice(op.starts, op.steps, v.shape)
+    whole = Strided.contiguous(node.shape)
+    part = whole.slice(written.starts, written.steps, written.lengths)
+    expr = p.whole(v)
+    p.append(Loop([node], [Store(base, buffer, whole)]))
+    p.append(Loop([node], [Store(expr, buffer, part)]))
+
+
+def plan_draw(p: Planner, node: Node, buffer: Buffer) -> None:
+    """Random words of a key."""
+    op = node.op
+    assert isinstance(op, RandomBits)
+    key = Load(*p.stored_view(node.inputs[0], {}))
+    p.append(Draw([node], [], key, buffer, op.stream, op.shape))
+
+
+def plan_item(p: Planner, node: Node) -> Buffer:
+    """A result of a node with several: all of them are computed at once."""
+    owner = node.inputs[0]
+    op = owner.op
+    if not isinstance(op, Scan) or owner.outputs is None:
+        raise unsupported(owner, "it has no machine code yet")
+    items = {n.op.index: n for n in p.roots.users[owner] if isinstance(n.op, Item)}
+    results = [
+        p.new_buffer(items[i]) if i in items else Buffer("arena", dtype, shape)
+        for i, (shape, dtype) in enumerate(owner.outputs)
+    ]
+    _repeat(p, owner, op, results)
+    for i, item in items.items():
+        p.buffers[item] = results[i]
+    return p.buffers[node]
+
+
+def _repeat(p: Planner, node: Node, op: Scan, results: list[Buffer]) -> None:
+    operands = [p.contiguous(x) for x in node.inputs]
+    if not op.length:
+        for x, result in zip(node.inputs[: op.carries], results):
+            whole = Strided.contiguous(x.shape)
+            p.append(Loop([node], [Store(p.whole(x), result, whole)]))
+        return
+    body = type(p)(op.body.outputs, op.body.params, p.constants)
+    spare = [Buffer("arena", b.dtype, b.shape) for b in results[: op.carries]]
+    block = Buffer("arena", np.dtype(np.uint8), (0,))
+    p.append(
+        Repeat(
+            [node], [], body.plan(), operands, results, spare, op.length, op.carries, op.rows,
+            list(op.body.params), block,
+        )
+    )  # fmt: skip
+
+
+def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
+    """A copy of the base, then the values added to it."""
+    base, values, *indices = node.inputs
+    whole = Strided.contiguous(node.shape)
+    memo: Memo = {}
+    start, added = p.whole(base), p.build({}, memo, values, ())
+    target = p.gather_from({}, memo, node, (), buffer, whole, indices)
+    assert isinstance(target, Gather)
+    p.append(Loop([node], [Store(start, buffer, whole)]))
+    p.append(Scatter([node], [], target, added, values.shape))

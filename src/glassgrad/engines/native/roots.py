@@ -1,0 +1,114 @@
+"""Which nodes of a graph are stored; all others are computed where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glassgrad.engines.native.labels import is_outer, is_product
+from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
+from glassgrad.graph.node import Const, Input, Node
+from glassgrad.graph.traverse import consumers
+from glassgrad.ops.contract import Contract
+from glassgrad.ops.gather import Take
+from glassgrad.ops.loop import Scan
+from glassgrad.ops.view import Slice, Transpose
+
+VIEWS = (Broadcast, Reshape, Transpose, Slice)
+FUSED = (Elementwise, Cast, *VIEWS, Take)
+_CHEAP = frozenset(
+    [
+        "abs", "add", "cast", "clip", "equal", "isfinite", "less", "less_equal", "logical_and",
+        "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
+        "relu", "sign", "square", "stop_gradient", "subtract", "where",
+    ]
+)  # fmt: skip
+_RECOMPUTED = 6  # at most so many cheap operations are done again rather than stored
+_LARGEST = 60  # operations in one expression
+_STORED_PAIR = 65536  # elements: two functions of one operand are computed together up to here
+
+
+class Roots:
+    """Finds the stored nodes of a graph, given in topological order."""
+
+    def __init__(self, order: Sequence[Node], outputs: Sequence[Node]) -> None:
+        self.order, self.outputs = order, outputs
+        self.users = consumers(order)
+
+    def find(self) -> set[Node]:
+        """The nodes that are stored: outputs, what is not fused, and what is costly to repeat."""
+        roots = {n for n in self.outputs if not isinstance(n.op, Input)}
+        for node in self.order:
+            if isinstance(node.op, (*FUSED, Input, Const)):
+                continue
+            if isinstance(node.op, Scan):
+                roots.update(x for x in node.inputs if not isinstance(x.op, Input))
+            if node.outputs is not None:
+                continue
+            if isinstance(node.op, Contract) and is_outer(node.op):
+                continue
+            roots.add(node)
+            if isinstance(node.op, Contract) and is_product(node):
+                roots.update(b for x in node.inputs if not isinstance((b := stripped(x)).op, Input))
+        roots = {r for r in roots if not isinstance(r.op, Const) or r in self.outputs}
+        return self._with_costly(roots)
+
+    def _with_costly(self, roots: set[Node]) -> set[Node]:
+        """Adds the fused nodes that several roots need and that are costly, or that grow large."""
+        roots |= self._shared_functions()
+        cost = self._costs(roots)
+        reached: dict[Node, set[Node]] = {}
+        for node in reversed(self.order):
+            if isinstance(node.op, Input | Const) or node in roots:
+                continue
+            found: set[Node] = set()
+            for user in self.users[node]:
+                found |= {user} if user in roots else reached.get(user, set())
+            reached[node] = set(list(found)[:2])
+            enlarged = any(
+                isinstance(u.op, Broadcast | Take) and u.size > node.size > 1
+                for u in self.users[node]
+            )
+            if isinstance(node.op, VIEWS):
+                continue
+            if (len(found) > 1 or enlarged) and cost[node] > _RECOMPUTED:
+                roots.add(node)
+        return self._cut_large(roots)
+
+    def _shared_functions(self) -> set[Node]:
+        """Costly functions of one operand, such as tanh and its slope, that share their exp."""
+        groups: dict[tuple[Node, ...], list[Node]] = {}
+        for node in self.order:
+            if isinstance(node.op, Elementwise) and is_costly(node.op):
+                groups.setdefault(node.inputs, []).append(node)
+        return {n for g in groups.values() if len(g) > 1 and g[0].size <= _STORED_PAIR for n in g}
+
+    def _cut_large(self, roots: set[Node]) -> set[Node]:
+        size: dict[Node, int] = {}
+        for node in self.order:
+            inner = [0 if x in roots else size[x] for x in node.inputs]
+            size[node] = 1 + sum(inner)
+            if size[node] > _LARGEST and not isinstance(node.op, (Input, Const, *VIEWS)):
+                roots.add(node)
+        return roots
+
+    def _costs(self, roots: set[Node]) -> dict[Node, int]:
+        cost: dict[Node, int] = {}
+        for node in self.order:
+            own = 0 if isinstance(node.op, (*VIEWS, Input, Const)) else 1
+            if isinstance(node.op, Elementwise) and node.op.name not in _CHEAP:
+                own = _RECOMPUTED + 1 if is_costly(node.op) else 4
+            inner = sum(0 if x in roots else cost[x] for x in dict.fromkeys(node.inputs))
+            cost[node] = min(own + inner, 1000)
+        return cost
+
+
+def is_costly(op: object) -> bool:
+    """Whether it takes many instructions an element, as exp does."""
+    return isinstance(op, Elementwise) and op.name not in _CHEAP | {"divide", "sqrt", "floor"}
+
+
+def stripped(node: Node) -> Node:
+    """The node below all views."""
+    while isinstance(node.op, VIEWS):
+        node = node.inputs[0]
+    return node
