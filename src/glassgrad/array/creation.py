@@ -49,7 +49,7 @@ def stack_nested(x: Any, dtype: Any, trace: Trace) -> Array:
     if not _has_handle(x):
         return Array(constant(trace, np.asarray(x, dtype)))
     if isinstance(x, Array):
-        return Array(x.node if dtype is None else cast(x.node, np.dtype(dtype)))
+        return Array(x.node if dtype is None else cast(x.node, as_dtype(dtype)))
     return FUNCTIONS[np.stack]([stack_nested(v, dtype, trace) for v in x])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import FUNCTIONS, HANDLERS, METHODS, implements
 from glassgrad.array.ufuncs import operands
+from glassgrad.graph.dtype import as_dtype
 from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.family import Reshape, broadcast_to, cast, full_like
 from glassgrad.graph.node import Node, Trace
@@ -71,13 +72,13 @@ def sum(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) ->
     """np.sum, with axis, dtype and keepdims."""
     x = _node(a)
     axes = normal_axes(axis, x.ndim, "sum")
-    return Array(sum_(x, axes, keepdims, None if dtype is None else np.dtype(dtype)))
+    return Array(sum_(x, axes, keepdims, None if dtype is None else as_dtype(dtype)))
 
 
 @implements(np.mean)
 def mean_(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """np.mean, with axis, dtype and keepdims."""
-    x = _node(a) if dtype is None else cast(_node(a), np.dtype(dtype))
+    x = _node(a) if dtype is None else cast(_node(a), as_dtype(dtype))
     return Array(mean(x, normal_axes(axis, x.ndim, "mean"), keepdims))
 
 
@@ -102,7 +103,7 @@ for _kind, _functions in {
 @implements(np.prod)
 def prod(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """np.prod, with axis, dtype and keepdims."""
-    x = _node(a) if dtype is None else cast(_node(a), np.dtype(dtype))
+    x = _node(a) if dtype is None else cast(_node(a), as_dtype(dtype))
     return Array(product(x, normal_axes(axis, x.ndim, "prod"), keepdims))
 
 
@@ -196,7 +197,9 @@ FUNCTIONS.update(
         np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
         np.iscomplexobj: lambda x: False,
         np.isrealobj: lambda x: True,
-        np.result_type: lambda *xs: np.result_type(*(getattr(x, "dtype", x) for x in xs)),
+        np.result_type: lambda *xs: np.result_type(
+            *(x.dtype if isinstance(x, Array) else x for x in xs)
+        ),
         np.copy: lambda a, order="K", subok=False: Array(a.node),
     }
 )
@@ -354,7 +357,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Array:
 
 def _filled(value: float) -> Any:
     def like(a: Any, dtype: Any = None, shape: Any = None) -> Array:
-        x = _node(a) if dtype is None else cast(_node(a), np.dtype(dtype))
+        x = _node(a) if dtype is None else cast(_node(a), as_dtype(dtype))
         made = full_like(x, value)
         return Array(
             made if shape is None else broadcast_to(full_like(_scalar(x), value), tuple(shape))
@@ -374,7 +377,7 @@ FUNCTIONS.update({np.zeros_like: _filled(0), np.ones_like: _filled(1), np.empty_
 def full_like_(a: Any, fill_value: Any, dtype: Any = None) -> Array:
     """np.full_like."""
     x, value = _together((a, fill_value))
-    return Array(broadcast_to(cast(value, np.dtype(dtype or x.dtype)), x.shape))
+    return Array(broadcast_to(cast(value, as_dtype(dtype or x.dtype)), x.shape))
 
 
 METHODS.update(
@@ -384,7 +387,7 @@ METHODS.update(
         "transpose": transpose, "dot": dot, "clip": clip, "take": take, "argsort": argsort,
         "copy": lambda a, order="C": Array(a.node),
         "flatten": lambda a, order="C": Array(ravel(a, order).node),
-        "astype": lambda a, dtype, copy=True: Array(cast(a.node, np.dtype(dtype))),
+        "astype": lambda a, dtype, copy=True: Array(cast(a.node, as_dtype(dtype))),
         "reshape": lambda a, *shape, order="C": reshape(
             a, shape[0] if len(shape) == 1 else shape, order
         ),

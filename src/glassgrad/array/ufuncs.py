@@ -10,6 +10,7 @@ import numpy as np
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import HANDLERS, UFUNCS
 from glassgrad.graph.dtype import promote
+from glassgrad.graph.dtype import FLOAT64, as_dtype
 from glassgrad.graph.errors import DTypeError, NoRuleError
 from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
 from glassgrad.graph.node import Node, Trace, constant
@@ -37,6 +38,24 @@ def _power(x: Value, y: Value) -> Node:
     return power.apply(x, y)
 
 
+def _in_float64(x: Value) -> Value:
+    return cast(x, FLOAT64) if isinstance(x, Node) else x
+
+
+def _positive(x: Value) -> Value:
+    if isinstance(x, Node) and x.dtype == np.bool_:
+        raise DTypeError(f"np.positive is not defined for booleans{at_caller()}")
+    return x
+
+
+def _reciprocal(x: Value) -> Node:
+    if isinstance(x, Node) and x.dtype.kind != "f":
+        raise DTypeError(
+            f"np.reciprocal of {x.dtype} would divide integers: write 1/x{at_caller()}"
+        )
+    return divide.apply(1, x)
+
+
 UFUNCS.update(
     {
         getattr(np, name): op.apply
@@ -50,11 +69,11 @@ UFUNCS.update(
         np.minimum: bounded_above,
         np.matmul: matmul,
         np.power: _power,
-        np.float_power: _power,
+        np.float_power: lambda x, y: _power(*(_in_float64(v) for v in (x, y))),
         np.greater: lambda x, y: less.apply(y, x),
         np.greater_equal: lambda x, y: less_equal.apply(y, x),
-        np.positive: lambda x: x,
-        np.reciprocal: lambda x: divide.apply(1, x),
+        np.positive: _positive,
+        np.reciprocal: _reciprocal,
         np.bitwise_and: REGISTRY["logical_and"].apply,
         np.bitwise_or: REGISTRY["logical_or"].apply,
         np.invert: REGISTRY["logical_not"].apply,
@@ -142,7 +161,7 @@ def _check_boolean(ufunc: Any, values: Sequence[Value]) -> None:
 
 
 def _checked(node: Node, dtype: Any) -> Node:
-    return node if dtype is None else cast(node, np.dtype(dtype))
+    return node if dtype is None else cast(node, as_dtype(dtype))
 
 
 def _reduce(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
