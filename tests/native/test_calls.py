@@ -65,8 +65,10 @@ def test_what_the_builtin_takes_directly():
 )  # fmt: skip
 def test_all_else_goes_to_the_receiver(x):
     fast, seen, _keep = counted()
-    unaligned_is_fine = isinstance(x, np.ndarray) and type(x) is np.ndarray and (
-        x.flags.c_contiguous and x.flags.aligned and x.shape == X.shape and x.dtype == "=f4"
+    unaligned_is_fine = (
+        isinstance(x, np.ndarray)
+        and type(x) is np.ndarray
+        and (x.flags.c_contiguous and x.flags.aligned and x.shape == X.shape and x.dtype == "=f4")
     )
     if not unaligned_is_fine:
         assert isinstance(fast(x, 1.0), str)

@@ -84,9 +84,7 @@ def test_branches_join_values_and_guards_leave_early():
 def test_a_loop_whose_bound_is_known_at_run_time(turns):
     module = Module(HOST)
     f = module.function("go", VOID, [PTR, PTR])
-    (total,) = f.loop(
-        0, f.load(I64, f.params[0]), 1, lambda i, total: [total + i], [f.index(1000)]
-    )
+    (total,) = f.loop(0, f.load(I64, f.params[0]), 1, lambda i, total: [total + i], [f.index(1000)])
     f.store(total, f.params[1])
     f.ret()
     out = np.zeros(1, np.int64)

@@ -71,9 +71,7 @@ class Builder:
         """The expression of a node over its own shape, stored nodes read from their buffers."""
         return self.build({}, {}, node, ())
 
-    def build(
-        self, local: dict[Node, Expr], memo: Memo, node: Node, chain: Chain
-    ) -> Expr:
+    def build(self, local: dict[Node, Expr], memo: Memo, node: Node, chain: Chain) -> Expr:
         """The expression of a node seen through a chain of views, outermost first.
 
         `local` are nodes whose values the step itself has at hand.
@@ -83,9 +81,7 @@ class Builder:
             memo[key] = self._built(local, memo, node, chain)
         return memo[key]
 
-    def _built(
-        self, local: dict[Node, Expr], memo: Memo, node: Node, chain: Chain
-    ) -> Expr:
+    def _built(self, local: dict[Node, Expr], memo: Memo, node: Node, chain: Chain) -> Expr:
         if node in local:
             if all(v.key[0] == "reshape" and v.key[1] == node.shape for v in chain):
                 return local[node]

@@ -305,9 +305,7 @@ class Function:
             f"getelementptr {stored}, ptr {pointer.text}, {indices.type} {indices.text}",
         )
 
-    def load(
-        self, type_: Type, pointer: Value, align: int = 0, mask: Value | None = None
-    ) -> Value:
+    def load(self, type_: Type, pointer: Value, align: int = 0, mask: Value | None = None) -> Value:
         """A load; `align` 0 means the element's own size; lanes outside `mask` read as zero."""
         align = align or type_.itemsize
         if mask is None:
@@ -321,9 +319,7 @@ class Function:
             f"{type_} zeroinitializer)",
         )
 
-    def store(
-        self, x: Value, pointer: Value, align: int = 0, mask: Value | None = None
-    ) -> None:
+    def store(self, x: Value, pointer: Value, align: int = 0, mask: Value | None = None) -> None:
         """A store; only the lanes inside `mask` are written."""
         align = align or x.type.itemsize
         if mask is not None and isinstance(mask.number, list):
@@ -349,8 +345,10 @@ class Function:
         start = 0
         while start < count:
             lanes = 1 << ((count - start).bit_length() - 1)
-            part = self.shuffle(x, None, range(start, start + lanes)) if lanes > 1 else (
-                self.extract(x, start)
+            part = (
+                self.shuffle(x, None, range(start, start + lanes))
+                if lanes > 1
+                else (self.extract(x, start))
             )
             self.store(part, self.at(pointer, x.type, start), align)
             start += lanes

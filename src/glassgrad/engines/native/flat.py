@@ -6,7 +6,7 @@ not contiguous (a bias repeated for every row) is one load and one shuffle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class FlatNest(Nest):
 
     def __init__(
         self, f: Function, k: LLVMAlgebra, dims: Sequence[int], roots: Sequence[Expr],
-        strides: dict[Any, Sequence[int]], pointers: dict[Buffer, Value], lanes: int,
+        strides: Mapping[Any, Sequence[int]], pointers: dict[Buffer, Value], lanes: int,
     ) -> None:  # fmt: skip
         self.offsets = {access: places(dims, s) for access, s in strides.items()}
         moving = {access: [int(any(o))] for access, o in self.offsets.items()}

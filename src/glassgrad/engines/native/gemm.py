@@ -370,9 +370,7 @@ class _Emitter:
                 where = f.at(f.params[1], p.element, (k + i) * self.t.width + v * lanes)
                 f.store(square[i], where)
 
-    def _square_rows(
-        self, f: Function, k: Value, v: int, count: int, depth: int
-    ) -> list[Value]:
+    def _square_rows(self, f: Function, k: Value, v: int, count: int, depth: int) -> list[Value]:
         p, lanes = self.p, self.lanes
         mask = self._mask(f, depth)
         rows = [f.const(self.vector, 0)] * lanes

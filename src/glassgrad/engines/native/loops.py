@@ -234,7 +234,7 @@ class _Reducer:
         count = min(_CHAINS, max(1, rows))
         start = [self._identity(self.lanes)] * count
         chains = nest.open(order, lambda c: self._rows(list(c), rows, i, mask), start)
-        memo = {step.seed: self.k.wrap(self._tree(chains), step.seed.dtype)}
+        memo: dict[Expr, Lanes] = {step.seed: self.k.wrap(self._tree(chains), step.seed.dtype)}
         for store in step.stores:
             nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
 
@@ -254,9 +254,7 @@ class _Reducer:
         whole = rows // count * count
 
         def turn(r: Value, *inner: Value) -> list[Value]:
-            return [
-                self.nest.inside(axis, r + j, lambda c=c: one(c)) for j, c in enumerate(inner)
-            ]
+            return [self.nest.inside(axis, r + j, lambda c=c: one(c)) for j, c in enumerate(inner)]
 
         chains = f.loop(0, whole, count, turn, chains)
         for j, at in enumerate(range(whole, rows)):

@@ -6,7 +6,7 @@ outermost loop that knows all of its axes, and splatted; what does vary is compu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
@@ -46,7 +46,7 @@ class Nest:
 
     def __init__(
         self, f: Function, k: LLVMAlgebra, dims: Sequence[int], roots: Sequence[Expr],
-        strides: dict[Any, Sequence[int]], pointers: dict[Buffer, Value],
+        strides: Mapping[Any, Sequence[int]], pointers: dict[Buffer, Value],
         *, vector: int | None = None, lanes: int = 0, status: Value | None = None,
     ) -> None:  # fmt: skip
         self.f, self.k, self.dims, self.strides = f, k, list(dims), strides
@@ -195,9 +195,7 @@ class Nest:
             memo[expr] = self._vector(expr, i, mask, memo)
         return memo[expr]
 
-    def _vector(
-        self, expr: Expr, i: Value, mask: Value | None, memo: dict[Expr, Lanes]
-    ) -> Lanes:
+    def _vector(self, expr: Expr, i: Value, mask: Value | None, memo: dict[Expr, Lanes]) -> Lanes:
         if isinstance(expr, Uniform):
             return self._uniform(expr, self.lanes)
         if expr not in self.late and self.vector not in self.axes[expr]:
@@ -228,9 +226,7 @@ class Nest:
         lanes = self.f.const(wide, [lane * stride for lane in range(self.lanes)])
         return self.f.splat(i * stride, wide) + lanes
 
-    def _gather(
-        self, expr: Gather, i: Value, mask: Value | None, memo: dict[Expr, Lanes]
-    ) -> Lanes:
+    def _gather(self, expr: Gather, i: Value, mask: Value | None, memo: dict[Expr, Lanes]) -> Lanes:
         assert self.vector is not None
         element = of_dtype(expr.dtype)
         if all(self.vector not in self.axes[x] for x in expr.args):
@@ -246,9 +242,7 @@ class Nest:
     def _addresses(self, element: Type, pointer: Value, places: Value) -> Value:
         return self.f.addresses(pointer, element, places)
 
-    def _gathered(
-        self, element: Type, pointer: Value, places: Value, mask: Value | None
-    ) -> Value:
+    def _gathered(self, element: Type, pointer: Value, places: Value, mask: Value | None) -> Value:
         f = self.f
         to = element.vector(self.lanes)
         every = mask or f.const(I1.vector(self.lanes), 1)

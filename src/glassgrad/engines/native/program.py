@@ -138,9 +138,7 @@ class NativeProgram:
         return "\n".join(lines)
 
 
-def compile(
-    outputs: Sequence[Node], inputs: Sequence[Node], **options: Any
-) -> NativeProgram:
+def compile(outputs: Sequence[Node], inputs: Sequence[Node], **options: Any) -> NativeProgram:
     """The program that computes `outputs` from `inputs`; options as of `NativeProgram`.
 
     >>> from glassgrad.graph.node import Trace, new_input

@@ -213,9 +213,7 @@ def _hold(f: Function, x: Value) -> None:
 
 
 def _drop(f: Function, x: Value) -> None:
-    f.branch(
-        f.compare("ne", x, f.const(PTR, 0)), lambda: python(f, "Py_DecRef", VOID, x) and None
-    )
+    f.branch(f.compare("ne", x, f.const(PTR, 0)), lambda: python(f, "Py_DecRef", VOID, x) and None)
 
 
 def _emit_results(module: Module) -> None:

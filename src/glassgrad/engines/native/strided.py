@@ -43,14 +43,10 @@ class Strided:
     def broadcast(self, shape: Sequence[int]) -> Strided:
         """New axes and those of length one are repeated: their stride is 0."""
         lead = len(shape) - len(self.shape)
-        kept = (
-            s if n == m else 0 for n, m, s in zip(self.shape, shape[lead:], self.strides)
-        )
+        kept = (s if n == m else 0 for n, m, s in zip(self.shape, shape[lead:], self.strides))
         return Strided(tuple(shape), (*[0] * lead, *kept), self.offset)
 
-    def slice(
-        self, starts: Sequence[int], steps: Sequence[int], lengths: Sequence[int]
-    ) -> Strided:
+    def slice(self, starts: Sequence[int], steps: Sequence[int], lengths: Sequence[int]) -> Strided:
         """Every `steps`-th element from `starts`."""
         offset = self.offset + sum(a * s for a, s in zip(starts, self.strides))
         strides = tuple(s * step for s, step in zip(self.strides, steps))
@@ -140,16 +136,15 @@ def collapse(
     return new_shape, new_strides, new_classes
 
 
-def reducible(
-    space: tuple[int, ...], axes: tuple[int, ...], views: Sequence[Strided]
-) -> bool:
+def reducible(space: tuple[int, ...], axes: tuple[int, ...], views: Sequence[Strided]) -> bool:
     """Whether neighbouring reduced axes merge in every view: the tree is then the shape's own."""
     last = None
     for i, n in enumerate(space):
         if n == 1:
             continue
-        neighbours = last is not None and last in axes and i in axes
-        if neighbours and any(v.strides[last] != v.strides[i] * n for v in views):
-            return False
+        if last is not None and last in axes and i in axes:
+            merged = [v.strides[last] == v.strides[i] * n for v in views]
+            if not all(merged):
+                return False
         last = i
     return True

@@ -60,13 +60,17 @@ class Target:
 
     def machine(self) -> Any:
         """A fresh TargetMachine: one each compile, since sharing one across threads crashes."""
-        return _assembler().Target.from_triple(self.triple).create_target_machine(
-            cpu=self.cpu,
-            features=self.features,
-            opt=2,
-            reloc="pic",
-            codemodel="jitdefault" if self.is_host_family else "default",
-            jit=self.is_host_family,
+        return (
+            _assembler()
+            .Target.from_triple(self.triple)
+            .create_target_machine(
+                cpu=self.cpu,
+                features=self.features,
+                opt=2,
+                reloc="pic",
+                codemodel="jitdefault" if self.is_host_family else "default",
+                jit=self.is_host_family,
+            )
         )
 
     @property
