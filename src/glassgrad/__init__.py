@@ -41,6 +41,9 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.transform.jit import jit as jit
     from glassgrad.transform.loop import scan as scan
     from glassgrad.transform.stop import stop_gradient as stop_gradient
+    from glassgrad.transform.vmap import per_example_grad as per_example_grad
+    from glassgrad.transform.vmap import per_example_norms as per_example_norms
+    from glassgrad.transform.vmap import vmap as vmap
 
 _HOMES = {
     "array": "Array",
@@ -56,6 +59,7 @@ _HOMES = {
     "transform.jit": "jit",
     "transform.loop": "scan",
     "transform.stop": "stop_gradient",
+    "transform.vmap": "per_example_grad per_example_norms vmap",
 }
 """Where each public name lives."""
 

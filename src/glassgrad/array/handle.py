@@ -25,10 +25,11 @@ from glassgrad.graph.errors import (
     UnboundError,
 )
 from glassgrad.graph.family import broadcast_to, cast, reshape
-from glassgrad.graph.node import ACTIVE, Guard, NDArray, Node, Trace, constant
+from glassgrad.graph.node import ACTIVE, Guard, Input, NDArray, Node, Trace, constant
 from glassgrad.graph.op import Op, Shape
 from glassgrad.graph.provenance import at_caller
 from glassgrad.graph.text import text
+from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.gather import take
 from glassgrad.ops.select import where
 
@@ -308,10 +309,21 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def is_array(x: Any) -> bool:
-    """Whether an index part is an array of indices: an ndarray, or a handle that has axes."""
+    """Whether an index part is an array of indices: an ndarray, or a handle that has axes.
+
+    A 0-d handle without a value (the row of a scan, an example under vmap) is one too.
+    """
     return isinstance(x, np.ndarray) or (
-        isinstance(x, Array) and (x.ndim > 0 or x.dtype == np.bool_)
+        isinstance(x, Array) and (x.ndim > 0 or x.dtype == np.bool_ or _has_no_value(x))
     )
+
+
+def _has_no_value(x: Array) -> bool:
+    """Whether an integer depends on a variable that is not bound."""
+    node, values = x.node, x.node.trace.root().values
+    if x.dtype.kind not in "iu" or not node.bound or node in values:
+        return False
+    return any(isinstance(n.op, Input) for n in topological_order([node], values))
 
 
 def _forced(mask: Any) -> NDArray:

@@ -28,6 +28,11 @@ from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
 
 LOOP_VARIABLE = "loop variable"
+EXAMPLE = "one example"
+_TRACED_ONCE = {
+    LOOP_VARIABLE: "the carry and the rows of gg.scan have no value while its body is traced",
+    EXAMPLE: "under gg.vmap the function is traced once for all examples, and one has no value",
+}
 
 Path = tuple[str | int, ...]
 Step = tuple[Path, Node, Any]
@@ -119,7 +124,10 @@ def _contract(op: Contract, node: Node, x: NDArray, y: NDArray) -> Any:
     )
     left = x.transpose([op.lhs.index(i) for i in (*batch, *rows, *summed)]).reshape(b, m, k)
     right = y.transpose([op.rhs.index(i) for i in (*batch, *summed, *columns)]).reshape(b, k, n)
-    product = (left[0] @ right[0])[None] if b == 1 else left @ right
+    if k == 1:  # nothing is summed
+        product = left * right
+    else:
+        product = (left[0] @ right[0])[None] if b == 1 else left @ right
     labels = (*batch, *rows, *columns)
     return product.reshape([size[i] for i in labels]).transpose([labels.index(i) for i in op.out])
 
@@ -203,10 +211,10 @@ def bound_order(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[Nod
     order = topological_order(outputs, values)
     for node in order:
         if isinstance(node.op, Input):
-            if node.op.label == LOOP_VARIABLE:
+            if node.op.label in _TRACED_ONCE:
                 raise UnboundError(
-                    "the carry and the rows of gg.scan have no value while its body is traced: use "
-                    f"np.where instead of if, and shapes instead of values{at_caller()}"
+                    f"{_TRACED_ONCE[node.op.label]}: use gg.cond or np.where instead of if, and "
+                    f"shapes instead of values{at_caller()}"
                 )
             raise UnboundError(
                 f"variable {node.op.label!r} has no value: give one, as in "

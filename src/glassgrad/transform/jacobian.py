@@ -1,7 +1,8 @@
 """Jacobians and Hessians, in numerator or denominator layout.
 
-All rows come from one graph: a scan of the pullback over the rows of an identity matrix (reverse
-mode), or of the pushforward (forward mode), whichever has fewer.
+All rows come from one graph: the pullback (reverse mode) or the pushforward (forward mode), the one
+that takes fewer, batched over the rows of an identity matrix. Where that would not fit in memory it
+is a loop over the rows.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 
 from glassgrad.array.handle import as_node
 from glassgrad.diff import forward, reverse
+from glassgrad.diff.batch import batch
+from glassgrad.diff.batch_body import spread
 from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.family import reshape
 from glassgrad.graph.node import Node, constant, new_input
@@ -124,10 +127,22 @@ def _rows(f: Callable[[Node], Node], seeds: Node) -> Node:
     matrix = _matrix_of(y, unit)
     if matrix is not None:
         return reshape(matrix, (seeds.shape[0], *y.shape))
-    (stacked,) = scan_nodes(
-        lambda carry, rows: ([], substitute([y], {unit: rows[0]})), [], [seeds], seeds.shape[0]
-    )
-    return stacked
+    count = seeds.shape[0]
+    if count * _largest(y, unit) > MOST_AT_ONCE:
+        (stacked,) = scan_nodes(
+            lambda carry, rows: ([], substitute([y], {unit: rows[0]})), [], [seeds], count
+        )
+        return stacked
+    (found,) = batch([y], {unit: seeds}, count)
+    return spread(y, count) if found is None else found
+
+
+MOST_AT_ONCE = 1 << 24  # elements of the largest array that is computed for all rows together
+
+
+def _largest(y: Node, unit: Node) -> int:
+    """The size of the largest array that depends on the unit."""
+    return max(n.size for n in descendants(topological_order([y]), [unit]))
 
 
 def _matrix_of(y: Node, unit: Node) -> Node | None:
