@@ -26,7 +26,7 @@ def real(value: Number) -> Number:
 
 
 class MpAlgebra(Algebra):
-    """Every primitive in mpmath; NaN is passed on, as in IEEE arithmetic."""
+    """Every primitive in mpmath, and what mpmath has of its own; NaN is passed on, as in IEEE."""
 
     def _spread(self, f: Any, *xs: Number) -> Number:
         return NAN if any(mp.isnan(x) for x in xs) else real(f(*xs))
@@ -76,6 +76,43 @@ class MpAlgebra(Algebra):
         if x == 1:
             return mpf(1)
         return self._spread(mp.power, x, y)
+
+    def log2(self, x: Number) -> Number:
+        return self._spread(lambda v: mp.log(v) / mp.log(2), x)
+
+    def log10(self, x: Number) -> Number:
+        return self._spread(lambda v: mp.log(v) / mp.log(10), x)
+
+    def cbrt(self, x: Number) -> Number:
+        return self._spread(lambda v: mp.sign(v) * mp.cbrt(abs(v)), x)
+
+    def arcsin(self, x: Number) -> Number:
+        return self._spread(mp.asin, x)
+
+    def arccos(self, x: Number) -> Number:
+        return self._spread(mp.acos, x)
+
+    def arctan(self, x: Number) -> Number:
+        return self._spread(mp.atan, x)
+
+    def arctan2(self, y: Number, x: Number) -> Number:
+        if mp.isinf(x) and mp.isinf(y):
+            x, y = mp.sign(x), mp.sign(y)  # IEEE: the diagonal
+        return self._spread(mp.atan2, y, x)
+
+    def erf(self, x: Number) -> Number:
+        return self._spread(mp.erf, x)
+
+    def erfc(self, x: Number) -> Number:
+        far = 1 - mp.sign(x) if abs(x) > 1e6 else None  # mpmath's asymptotic series overflows
+        return far if far is not None else self._spread(mp.erfc, x)
+
+    def normal_pdf(self, x: Number) -> Number:
+        return self._spread(mp.npdf, x)
+
+    def normal_cdf(self, x: Number) -> Number:
+        far = (1 + mp.sign(x)) / 2 if abs(x) > 1e6 else None
+        return far if far is not None else self._spread(mp.ncdf, x)
 
     def maximum(self, x: Number, y: Number) -> Number:
         return self._spread(max, x, y)

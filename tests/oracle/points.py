@@ -16,6 +16,7 @@ EDGES = (0.0, -0.0, 5e-324, -1e-300, 1e-12, -1e-5, 0.5, 1.0, -1.0, 2.0, -3.0, 20
          1000.0, -1000.0, 1e8, -1e18, 1e300, np.inf, -np.inf, np.nan)  # fmt: skip
 FEW_EDGES = (0.0, -0.0, 1e-12, 0.5, 1.0, -1.0, 2.0, -3.0, 40.0, 1e8, np.inf, -np.inf, np.nan)
 FEWEST_EDGES = (0.0, 1.0, -1.0, 2.5, 1e8, -np.inf, np.nan)
+ONE_ZERO = ("arctan2",)  # jumps between the two zeros, which are one in mathematics
 SAMPLES = {1: 48, 2: 32, 3: 24}
 
 
@@ -35,6 +36,8 @@ def samples(op: Elementwise) -> list[np.ndarray]:
 def edges(op: Elementwise) -> list[np.ndarray]:
     """Zeros of both signs, tiny, huge, infinite and equal operands, NaN: one array an operand."""
     grid = {1: EDGES, 2: FEW_EDGES, 3: FEWEST_EDGES}[op.arity]
+    if op.name in ONE_ZERO:
+        grid = tuple(x for x in grid if x or not np.signbit(x))
     axes = [(True, False) if q else grid for q in boolean_operands(op)]
     rows = list(product(*axes))
     return [np.array(column) for column in zip(*rows)]

@@ -16,6 +16,12 @@ def test_value(name, at):
 
 
 @pytest.mark.parametrize("at", GRIDS)
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.scalar])
+def test_body(name, at):
+    e.check_body(OPS[name], at)
+
+
+@pytest.mark.parametrize("at", GRIDS)
 @pytest.mark.parametrize("name", REAL)
 def test_vjp(name, at):
     e.check_vjp(REAL[name], at)
