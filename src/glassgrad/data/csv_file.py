@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from itertools import islice
 from pathlib import Path
 
-from glassgrad.data.bad_input import BadInput, MissingFile
+from glassgrad.data.bad_input import BadInput
 from glassgrad.data.numbers import number
 from glassgrad.data.table import MISSING, Table
+from glassgrad.data.text_file import decode, read_bytes
 
 SEPARATORS = (",", ";", "\t")
-SIGNATURES = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook; export it as CSV",
-    b"PAR1": "a Parquet file; convert it to CSV",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG image",
-    b"\x93NUMPY": "a NumPy array; write it with numpy.savetxt(..., delimiter=',')",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
-}
-
 Record = tuple[int, list[str]]
 
 
@@ -38,7 +27,7 @@ def read_csv(
     header only, and columns of the same name.
     """
     shown = str(path)
-    text = _decode(_read_bytes(Path(path), shown), shown)
+    text = decode(read_bytes(Path(path), shown, "CSV file"), shown, "CSV")
     if separator is None:
         separator = _detect_separator(text)
     records = _records(text, separator, shown)
@@ -56,47 +45,6 @@ def read_csv(
         )
     columns = tuple(zip(*(cells for _, cells in rows)))
     return Table(shown, names, columns, tuple(line for line, _ in rows), header, separator)
-
-
-def _read_bytes(path: Path, shown: str) -> bytes:
-    if not path.exists():
-        raise MissingFile(f"{shown}: there is no such file. Check the path.")
-    if path.is_dir():
-        raise BadInput(f"{shown}: this is a folder; give a CSV file.")
-    data = path.read_bytes()
-    if not data.startswith(b"\x1f\x8b"):
-        if path.suffix == ".gz" and data:
-            raise BadInput(f"{shown}: the name ends in .gz but the bytes are not gzip.")
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{shown}: damaged gzip file ({error}). Fetch or pack it again.") from None
-
-
-def _decode(data: bytes, shown: str) -> str:
-    """The text of UTF-8 bytes; refuses binary files and other encodings by line."""
-    for signature, kind in SIGNATURES.items():
-        if data.startswith(signature):
-            raise BadInput(f"{shown}:1: this is not CSV text but {kind}.")
-    nul = data.find(b"\0")
-    if nul >= 0:
-        raise BadInput(
-            f"{shown}:{_line_at(data, nul)}: this is a binary file, not CSV text: "
-            f"byte {nul} is zero. Export the table as CSV in UTF-8."
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{shown}:{_line_at(data, error.start)}: byte {data[error.start]:#04x} at offset "
-            f"{error.start} is not UTF-8: the file is binary or in another encoding. "
-            f"If it is Latin-1 text: iconv -f latin1 -t utf-8 {shown} > utf8.csv"
-        ) from None
-
-
-def _line_at(data: bytes, offset: int) -> int:
-    return data.count(b"\n", 0, offset) + 1
 
 
 def _detect_separator(text: str) -> str:
