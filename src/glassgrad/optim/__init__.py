@@ -1,7 +1,43 @@
 """Optimisers: pure functions from parameters, gradients and state to new ones."""
 
-from glassgrad.optim.adam import Adam, AdamState
-from glassgrad.optim.optimiser import Optimiser
+from glassgrad.optim.accumulate import Accumulated, Collected
+from glassgrad.optim.adam import Adam, AdamW, SparseAdam
+from glassgrad.optim.adaptive import AdaDelta, Adagrad, RMSProp
+from glassgrad.optim.clip import Clipped, clip_by_global_norm, clip_by_value, global_norm
+from glassgrad.optim.optimiser import Optimiser, Rule, State
+from glassgrad.optim.schedule import (
+    Constant,
+    Cosine,
+    Exponential,
+    Inverse,
+    OneCycle,
+    Step,
+    WarmUp,
+)
 from glassgrad.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamState", "Optimiser"]
+__all__ = [
+    "SGD",
+    "Accumulated",
+    "AdaDelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Clipped",
+    "Collected",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "Inverse",
+    "OneCycle",
+    "Optimiser",
+    "RMSProp",
+    "Rule",
+    "SparseAdam",
+    "State",
+    "Step",
+    "WarmUp",
+    "clip_by_global_norm",
+    "clip_by_value",
+    "global_norm",
+]

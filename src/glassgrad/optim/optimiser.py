@@ -1,8 +1,34 @@
-"""What every optimiser can do."""
+"""What every optimiser can do, and the one way in which all rules are applied to parameters.
+
+A rule is plain NumPy on one array: it sees the parameter, its gradient and what it remembered, and
+gives both anew. `Rule` counts the steps, reads the learning rate, and walks over the parameters.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from glassgrad.graph.errors import ShapeError
+from glassgrad.transform.tree import describe, flatten, paths, unflatten
+
+Schedule = Callable[[Any], Any]
+Rate = float | Schedule
+Slots = dict[str, Any]
+
+
+class State(NamedTuple):
+    """What an optimiser remembers between two steps.
+
+    `count` is the number of steps made, float64, or None where nothing depends on it; `slots` are
+    arrays by name, each in the structure of the parameters.
+    """
+
+    count: Any
+    slots: Slots
 
 
 class Optimiser(Protocol):
@@ -15,3 +41,96 @@ class Optimiser(Protocol):
     def step(self, params: Any, grads: Any, state: Any) -> tuple[Any, Any]:
         """New parameters and new state; changes nothing that it is given."""
         ...
+
+
+class Rule(ABC):
+    """An optimiser that treats every array by itself; a subclass is a frozen dataclass.
+
+    A subclass names what it remembers in `slots`, computes the numbers that all arrays share once a
+    step in `numbers`, and moves one array in `move`.
+    """
+
+    COUNTS: ClassVar[bool] = False
+    """Whether `numbers` asks how many steps were made."""
+
+    lr: Rate
+    weight_decay: float
+
+    def slots(self) -> Mapping[str, float]:
+        """What is remembered of every array, and the value at the start."""
+        return {}
+
+    def numbers(self, rate: Any, count: Any) -> tuple[Any, ...]:
+        """The numbers of step `count` (the first is 1), in float64; `move` takes them."""
+        return (rate,)
+
+    @abstractmethod
+    def move(self, p: Any, g: Any, old: Slots, *numbers: Any) -> tuple[Any, Slots]:
+        """The array after a step, and what is remembered of it now."""
+
+    def decay(self, p: Any, g: Any, rate: Any) -> tuple[Any, Any]:
+        """Parameter and gradient with the weight decay in the gradient, as a loss term has it."""
+        return (p, g + self.weight_decay * p) if self.weight_decay else (p, g)
+
+    def init(self, params: Any) -> State:
+        """The state before the first step."""
+        leaves, tree = flatten(params)
+        slots = {
+            name: unflatten(tree, [np.full_like(p, value) for p in _real(leaves)])
+            for name, value in self.slots().items()
+        }
+        return State(np.zeros(()) if self.COUNTS or callable(self.lr) else None, slots)
+
+    def rate(self, state: State) -> Any:
+        """The learning rate of the step that comes next: a number, or a node while tracing."""
+        return self.lr(state.count) if callable(self.lr) else self.lr
+
+    def step(self, params: Any, grads: Any, state: State) -> tuple[Any, State]:
+        """One step: new parameters and new state, nothing that is given changes."""
+        leaves, tree = flatten(params)
+        gradients = _matching(tree, leaves, grads)
+        count = None if state.count is None else state.count + 1
+        rate = self.rate(state)
+        numbers = self.numbers(rate, count)
+        columns = {name: flatten(slot)[0] for name, slot in state.slots.items()}
+        moved: list[Any] = []
+        kept: dict[str, list[Any]] = {name: [] for name in columns}
+        for i, (p, g) in enumerate(zip(_real(leaves), gradients)):
+            old = {name: column[i] for name, column in columns.items()}
+            p, g = self.decay(p, g, _as(rate, p))
+            p, new = self.move(p, g, old, *(_as(n, p) for n in numbers))
+            moved.append(p)
+            for name, value in new.items():
+                kept[name].append(value)
+        slots = {name: unflatten(tree, values) for name, values in kept.items()}
+        return unflatten(tree, moved), State(count, slots)
+
+
+def _real(leaves: list[Any]) -> list[Any]:
+    """The leaves with Python numbers as float64."""
+    return [np.float64(x) if type(x) in (int, float) else x for x in leaves]
+
+
+def _as(number: Any, like: Any) -> Any:
+    """A number of float64 in the dtype of a parameter; Python's own numbers take it by themselves.
+
+    A computed number is rounded once here, so that float32 parameters stay float32.
+    """
+    return number.astype(like.dtype) if hasattr(number, "astype") else number
+
+
+def _matching(tree: Any, leaves: list[Any], grads: Any) -> list[Any]:
+    """The gradients in the order of the parameters, refused where they do not belong to them."""
+    found, structure = flatten(grads)
+    if structure != tree:
+        raise ShapeError(
+            f"the gradients have the structure {describe(structure)}, the parameters "
+            f"{describe(tree)}: differentiate by the parameters that are stepped"
+        )
+    for p, g, path in zip(leaves, found, paths(tree)):
+        if np.shape(p) != np.shape(g):
+            raise ShapeError(
+                f"the parameter params{path} has shape {tuple(np.shape(p))}, its gradient "
+                f"{tuple(np.shape(g))}: a gradient has the shape of what it belongs to"
+            )
+    return found
