@@ -11,7 +11,7 @@ from oracle.mp_algebra import DIGITS, MP, NAN, OutsideDomain, real
 from glassgrad.graph.family import Elementwise
 
 STEP = mpf("1e-60")
-ROOTS = mpf("2e-30")  # a change by one step from 0 that is larger is a jump, or a root of third order
+ROOTS = mpf("2e-30")  # a larger change by one step from 0 is a jump, or a cube root
 HUGE = (mpf("1e400"), mpf("1e800"))  # what infinity stands for, where a formula says inf/inf
 
 
