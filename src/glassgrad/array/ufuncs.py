@@ -11,7 +11,7 @@ from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import HANDLERS, UFUNCS
 from glassgrad.graph.dtype import promote
 from glassgrad.graph.dtype import FLOAT64, as_dtype
-from glassgrad.graph.errors import DTypeError, NoRuleError
+from glassgrad.graph.errors import DTypeError, NegativePowerError, NoRuleError
 from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
 from glassgrad.graph.node import Node, Trace, constant
 from glassgrad.graph.op import REGISTRY
@@ -35,7 +35,15 @@ def _power(x: Value, y: Value) -> Node:
             return square.apply(x)
         if exponent == 1:
             return x
+    if exponent is not None and exponent < 0 and all(_is_whole(v) for v in (x, y)):
+        raise NegativePowerError(
+            f"integers have no negative integer powers: convert with .astype(float){at_caller()}"
+        )
     return power.apply(x, y)
+
+
+def _is_whole(x: Value) -> bool:
+    return isinstance(x, int) or (isinstance(x, Node) and x.dtype.kind in "iu")
 
 
 def _in_float64(x: Value) -> Value:

@@ -37,3 +37,7 @@ class GraphError(GlassgradError, ValueError):
 
 class CalculusError(GlassgradError, TypeError):
     """A derivative was asked that is not defined, such as the gradient of a vector."""
+
+
+class NegativePowerError(GlassgradError, ValueError):
+    """An integer to a negative integer power, which is no integer."""
