@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -57,17 +59,17 @@ def _laws() -> Iterator[Row]:
 
 
 def _below(cls: type) -> Iterator[type]:
-    for sub in sorted(cls.__subclasses__(), key=lambda c: c.__name__):
+    for sub in cls.__subclasses__():
         yield sub
         yield from _below(sub)
 
 
 def _errors() -> Iterator[Row]:
-    import glassgrad.data.bad_input
-    import glassgrad.engines.native.unsupported  # noqa: F401  (defines an error)
-
+    for module in pkgutil.walk_packages(glassgrad.__path__, "glassgrad."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)  # any of them may define an error
     yield "error", "also caught by", "what is wrong"
-    for cls in dict.fromkeys(_below(GlassgradError)):
+    for cls in sorted(dict.fromkeys(_below(GlassgradError)), key=lambda c: c.__name__):
         builtin = [b.__name__ for b in cls.__mro__ if b.__module__ == "builtins"]
         known = [name for name in builtin if name not in ("Exception", "BaseException", "object")]
         said = (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
