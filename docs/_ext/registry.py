@@ -15,19 +15,13 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import glassgrad.ops  # noqa: F401  (fills the registry)
+import glassgrad.ops
 from glassgrad.graph.errors import GlassgradError
 from glassgrad.graph.op import REGISTRY
 from glassgrad.rewrite.pipeline import LAWS
 
 Row = tuple[str, ...]
 HIDDEN = {"input", "const", "item", "alias"}  # what a graph is made of, not what is computed
-
-CLASSES = {
-    "exact": "the same bits",
-    "real-equal": "equal in real arithmetic; floats may differ in the last bits",
-    "extending": "finite where the original is not, real-equal elsewhere",
-}
 
 
 def _written(name: str, op: Any) -> str:
