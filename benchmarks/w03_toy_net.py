@@ -27,13 +27,13 @@ def functional_step(np_: Any, value_and_grad: Any) -> Any:
     def sigmoid(z: Any) -> Any:
         return 1 / (1 + np_.exp(-z))
 
-    def loss(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        w1, b1, w2, b2 = params
         hidden = sigmoid(x @ w1 + b1)
         return np_.mean((sigmoid(hidden @ w2 + b2) - y) ** 2)
 
-    def step(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
-        value, grads = value_and_grad(loss, argnums=(0, 1, 2, 3))(w1, b1, w2, b2, x, y)
-        params = (w1, b1, w2, b2)
+    def step(params: Any, x: Any, y: Any) -> Any:
+        value, grads = value_and_grad(loss)(params, x, y)
         return value, tuple(p - RATE * g for p, g in zip(params, grads))
 
     return step
@@ -44,12 +44,12 @@ def glassgrad() -> Step:
     import glassgrad as gg
 
     compiled = gg.jit(functional_step(np, gg.value_and_grad))
-    params, x, y = start()
-    w1, b1, w2, b2 = params
+    first, x, y = start()
+    params = tuple(first)
 
     def step() -> Any:
-        nonlocal w1, b1, w2, b2
-        value, (w1, b1, w2, b2) = compiled(w1, b1, w2, b2, x, y)
+        nonlocal params
+        value, params = compiled(params, x, y)
         return value
 
     return step
@@ -62,12 +62,12 @@ def jax_jit() -> Step:
 
     compiled = jax.jit(functional_step(jnp, jax.value_and_grad))
     params, x, y = start()
-    state = [jnp.asarray(p) for p in params]
+    state = tuple(jnp.asarray(p) for p in params)
     x, y = jnp.asarray(x), jnp.asarray(y)
 
     def step() -> Any:
         nonlocal state
-        value, state = compiled(*state, x, y)
+        value, state = compiled(state, x, y)
         return value.block_until_ready()
 
     return step

@@ -25,22 +25,23 @@ def glassgrad() -> Step:
     """`gg.jit` of the whole step; the loss is written naively and made stable by glassgrad."""
     import glassgrad as gg
 
-    def loss(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        w1, b1, w2, b2 = params
         logits = np.maximum(x @ w1 + b1, 0) @ w2 + b2
         log_total = np.log(np.sum(np.exp(logits), axis=1, keepdims=True))
         return -np.mean(np.sum(y * (logits - log_total), axis=1))
 
-    def train(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
-        value, grads = gg.value_and_grad(loss, argnums=(0, 1, 2, 3))(w1, b1, w2, b2, x, y)
-        return value, tuple(p - RATE * g for p, g in zip((w1, b1, w2, b2), grads))
+    def train(params: Any, x: Any, y: Any) -> Any:
+        value, grads = gg.value_and_grad(loss)(params, x, y)
+        return value, tuple(p - RATE * g for p, g in zip(params, grads))
 
     compiled = gg.jit(train)
-    params, x, y, _ = start()
-    w1, b1, w2, b2 = params
+    first, x, y, _ = start()
+    params = tuple(first)
 
     def step() -> Any:
-        nonlocal w1, b1, w2, b2
-        value, (w1, b1, w2, b2) = compiled(w1, b1, w2, b2, x, y)
+        nonlocal params
+        value, params = compiled(params, x, y)
         return value
 
     return step

@@ -273,3 +273,19 @@ def test_cast_is_a_node_of_its_own():
     values = variables(x=draw((20,), "f4"))
     (x,) = values
     agree([sum_(make(Cast(np.dtype("f8")), x), (0,))], values)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_softmax_as_the_derivative_of_logsumexp(dtype, axes):
+    x = draw((6, 9), dtype, -3, 3)
+    x[0, :] = -np.inf
+    x[1, 4] = np.inf
+    x[2, 3] = np.nan
+    x[3, 2] = -np.inf
+    x[4] *= 300
+    for array in (x, x[4:], x[:1], x[1:2]):
+        values = variables(x=array)
+        (n,) = values
+        agree([reduce(n, "logsumexp", axes), *gradients(sum_(reduce(n, "logsumexp", axes),
+              tuple(range(2 - len(axes)))), [n])], values, scale=50)  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from glassgrad.engines.native.labels import in_order, is_outer
 from glassgrad.graph.algebra import NODES as k
-from glassgrad.graph.family import full_like
+from glassgrad.graph.family import Broadcast, Reshape, full_like
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.traverse import rebuild, topological_order
 from glassgrad.ops.contract import Contract
@@ -14,12 +15,24 @@ from glassgrad.ops.reduce import Reduce, reduce
 from glassgrad.ops.view import transpose
 
 
+class _Parts(NamedTuple):
+    """A logsumexp written out: its result, exp(x - shift), and the sum of that."""
+
+    result: Node
+    powers: Node
+    total: Node
+
+
 def expanded(outputs: Sequence[Node]) -> list[Node]:
-    """The outputs with composite nodes written out: logsumexp is max, exp, sum and log, a product
-    whose result interleaves its axes is an ordered one, transposed."""
+    """The outputs with composite nodes written out.
+
+    logsumexp is max, exp, sum and log; the softmax that is its derivative takes its exp from there;
+    a product whose result interleaves its axes is an ordered one, transposed.
+    """
     if not any(_is_composite(n) for n in topological_order(outputs)):
         return list(outputs)
-    new = rebuild(outputs, {}, _expand, rule="lowering")
+    expander = _Expander()
+    new = rebuild(outputs, {}, expander.change, rule="lowering")
     return [new[y] for y in outputs]
 
 
@@ -30,18 +43,70 @@ def _is_composite(node: Node) -> bool:
     return isinstance(op, Reduce) and op.kind == "logsumexp"
 
 
-def _expand(old: Node, node: Node) -> Node:
-    """A composite node in terms of simpler ones; any other as it is."""
-    op = node.op
-    if isinstance(op, Contract) and _is_composite(node):
-        order = in_order(op)
-        return transpose(make(Contract(op.lhs, op.rhs, order), *node.inputs),
-                         [order.index(i) for i in op.out])  # fmt: skip
-    if not isinstance(op, Reduce) or op.kind != "logsumexp":
-        return node
-    x = node.inputs[0]
-    if x.size == 0:
-        return full_like(make(Reduce("sum", op.axes), x), float("-inf"))
-    top = reduce(x, "max", op.axes)
-    shift = k.where(k.isfinite(top), top, 0)
-    return k.log(reduce(k.exp(x - op.spread(shift, x)), "sum", op.axes)) + shift
+class _Expander:
+    def __init__(self) -> None:
+        self.parts: dict[Node, _Parts] = {}  # of each logsumexp of the old graph
+
+    def change(self, old: Node, node: Node) -> Node:
+        """A composite node in terms of simpler ones; any other as it is."""
+        op = node.op
+        if old.name == "exp":
+            return self._softmax(old) or node
+        if not _is_composite(node):
+            return node
+        if isinstance(op, Contract):
+            order = in_order(op)
+            ordered = make(Contract(op.lhs, op.rhs, order), *node.inputs)
+            return transpose(ordered, [order.index(i) for i in op.out])
+        assert isinstance(op, Reduce)
+        return self._logsumexp(old, op, node.inputs[0])
+
+    def _logsumexp(self, old: Node, op: Reduce, x: Node) -> Node:
+        if x.size == 0:
+            return full_like(make(Reduce("sum", op.axes), x), float("-inf"))
+        top = reduce(x, "max", op.axes)
+        shift = k.where(k.isfinite(top), top, 0)
+        powers = k.exp(x - op.spread(shift, x))
+        total = reduce(powers, "sum", op.axes)
+        result = k.log(total) + shift
+        self.parts[old] = _Parts(result, powers, total)
+        return result
+
+    def _softmax(self, old: Node) -> Node | None:
+        """exp(x - y), y the logsumexp of x where finite and else 0, as powers/total.
+
+        Where y is not finite neither is the largest x, so the shift is 0 and the powers are exp(x).
+        """
+        found = _softmax_source(old)
+        if found is None or found not in self.parts:
+            return None
+        op = found.op
+        assert isinstance(op, Reduce)
+        result, powers, total = self.parts[found]
+        scale = k.where(k.isfinite(result), 1 / total, 1)
+        return powers * op.spread(scale, powers)
+
+
+def _softmax_source(node: Node) -> Node | None:
+    """The logsumexp whose derivative a node is, if it is one."""
+    (difference,) = node.inputs
+    if difference.name != "subtract" or difference.inputs[1].name != "where":
+        return None
+    x, guarded = difference.inputs
+    finite, spread, otherwise = guarded.inputs
+    if finite.name != "isfinite" or finite.inputs[0] is not spread or not _is_zero(otherwise):
+        return None
+    source = spread
+    while isinstance(source.op, Broadcast | Reshape):
+        source = source.inputs[0]
+    op = source.op
+    if not isinstance(op, Reduce) or op.kind != "logsumexp" or source.inputs[0] is not x:
+        return None
+    return source if op.spread(source, x) is spread else None
+
+
+def _is_zero(node: Node) -> bool:
+    while isinstance(node.op, Broadcast):
+        node = node.inputs[0]
+    value = getattr(node.op, "value", None)
+    return value is not None and not value.any()

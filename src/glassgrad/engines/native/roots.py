@@ -54,7 +54,7 @@ class Roots:
 
     def _with_costly(self, roots: set[Node]) -> set[Node]:
         """Adds the fused nodes that several roots need and that are costly, or that grow large."""
-        roots |= self._shared_functions()
+        roots |= self._shared_functions() | self._finished_products()
         cost = self._costs(roots)
         reached: dict[Node, set[Node]] = {}
         for node in reversed(self.order):
@@ -73,6 +73,19 @@ class Roots:
             if (len(found) > 1 or enlarged) and cost[node] > _RECOMPUTED:
                 roots.add(node)
         return self._cut_large(roots)
+
+    def _finished_products(self) -> set[Node]:
+        """The cheap functions that alone use a product: they are stored in its place."""
+        found: set[Node] = set()
+        for node in self.order:
+            users = self.users[node]
+            if not isinstance(node.op, Contract) or node in self.outputs or len(users) != 1:
+                continue
+            (user,) = users
+            plain = isinstance(user.op, Elementwise) and not is_costly(user.op)
+            if plain and user.dtype == node.dtype and is_product(node):
+                found.add(user)
+        return found
 
     def _shared_functions(self) -> set[Node]:
         """Costly functions of one operand, such as tanh and its slope, that share their exp."""
