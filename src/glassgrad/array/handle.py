@@ -14,7 +14,7 @@ import numpy as np
 
 from glassgrad.array.index import Index, parse
 from glassgrad.array.protocol import HANDLERS, METHODS
-from glassgrad.array.storage import Cell, look, put
+from glassgrad.array.storage import Cell, look, put, stays_view
 from glassgrad.engines.reference import bound_order, interpret
 from glassgrad.graph.dtype import DType, is_float
 from glassgrad.graph.errors import (
@@ -102,6 +102,11 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def view(self, *ops: Op, shape: Shape) -> Array:
         """A handle on the same storage, seen through more view ops."""
         return Array(cell=self._cell, path=(*self._path, *ops), key=self._key, shape=shape)
+
+    def shares(self, shape: Shape) -> bool:
+        """Whether NumPy would reshape this array without a copy, so that both see all writes."""
+        part = self._cell.base.shape[len(self._key) :]
+        return not self._path or stays_view(part, self._path, shape)
 
     # -- protocols --------------------------------------------------------------------------
 

@@ -102,6 +102,26 @@ def look(node: Node, path: Sequence[Op]) -> Node:
     return node
 
 
+def stays_view(shape: Sequence[int], path: Sequence[Op], target: Sequence[int]) -> bool:
+    """Whether NumPy's reshape of such a view is a view too, and no copy: its strides decide."""
+    whole = np.empty(tuple(shape), np.bool_)  # its memory is never written
+    seen = whole
+    for op in path:
+        seen = _strided(op, seen)
+    return np.may_share_memory(whole, seen.reshape(tuple(target)))
+
+
+def _strided(op: Op, x: np.ndarray) -> np.ndarray:
+    if isinstance(op, Transpose):
+        return x.transpose(op.perm)
+    if isinstance(op, Reshape):
+        return x.reshape(op.shape)
+    assert isinstance(op, Slice)
+    moved = x[tuple(slice(start, None) for start in op.starts)]
+    strides = [distance * step for distance, step in zip(x.strides, op.steps)]
+    return np.lib.stride_tricks.as_strided(moved, op.lengths, strides)
+
+
 def put(node: Node, path: Sequence[Op], value: Node) -> Node:
     """The array with `value` written through a view path."""
     stages = [node]
