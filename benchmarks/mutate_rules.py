@@ -27,6 +27,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -390,15 +391,16 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
 def compiled(rule: Rule) -> types.CodeType:
     """The code of the rule's function from the tree as it now stands."""
     tree, root = tree_of(rule.function)
-    marks = (root.lineno, root.end_lineno)
+    marks = (root.lineno, root.end_lineno, root.end_col_offset)
     decorators = getattr(root, "decorator_list", None)
     root.lineno = root.end_lineno = 10**6
+    root.end_col_offset = root.col_offset + 1
     if decorators is not None:
         root.decorator_list = []
     try:
         module = compile(tree, rule.function.__code__.co_filename, "exec", dont_inherit=True)
     finally:
-        root.lineno, root.end_lineno = marks
+        root.lineno, root.end_lineno, root.end_col_offset = marks
         if decorators is not None:
             root.decorator_list = decorators
     todo = [module]
@@ -497,8 +499,8 @@ def _dispatch(*args: Any, **kwargs: Any) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    if type(a) in (list, tuple) and type(a) is type(b) and len(a) == len(b):
-        return all(_same(x, y) for x, y in zip(a, b))
+    if type(a) in (list, tuple) and type(a) is type(b):  # what has no cotangent may be left off the end
+        return all(_same(x, y) for x, y in zip_longest(a, b))
     return a is b or (not isinstance(a, Node) and type(a) is type(b) and bool(a == b))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 import glassgrad as gg
 from glassgrad.diff import reverse
+from glassgrad.graph.algebra import NODES
 from glassgrad.graph.text import text
 from glassgrad.ops.arithmetic import power
 
@@ -47,6 +48,7 @@ FORMS = [
     Form(lambda a, b: np.log(a), "1/a"),
     Form(lambda a, b: np.sqrt(a), "0.5/sqrt(a)"),
     Form(lambda a, b: np.tanh(a), "tanh'(a)"),
+    Form(lambda a, b: gg.Array(NODES.sigmoid(a.node)), "sigmoid'(a)"),
     Form(lambda a, b: np.maximum(a, 0), "where(0 < a, 1, 0)"),
     *(Form(lambda a, b, c=c: raised(a, c), want)
       for c, want in ((0.0, "1*0"), (1.0, "1"), (2.0, "2*a"), (3.0, "3*a**2"), (1.5, "1.5*a**0.5"))),

@@ -7,7 +7,7 @@ from itertools import count
 
 from glassgrad.graph.dtype import promote
 from glassgrad.graph.errors import DTypeError, ShapeError
-from glassgrad.graph.family import broadcast_to, cast, reshape, scaled
+from glassgrad.graph.family import cast, reshape, scaled
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.op import Aval, Op
 from glassgrad.graph.provenance import at_caller
@@ -46,6 +46,10 @@ class Contract(Op):
                         f"shared axis has length {sizes[label]} in one and {n} in the other"
                         f"{advice(x, y)}{at_caller()}"
                     )
+        if {*self.lhs, *self.rhs} - {*self.out} != {*self.lhs} & {*self.rhs} - {*self.out}:
+            raise ShapeError(f"{self!r}: a label of one operand alone must stand in the result")
+        if not {*self.out} <= sizes.keys():
+            raise ShapeError(f"{self!r}: a label of the result stands in no operand")
         return tuple(sizes[label] for label in self.out), x.dtype
 
     @property
@@ -68,8 +72,8 @@ class Contract(Op):
         """The cotangent contracted with the other operand, for each operand."""
         x, y = node.inputs
         return (
-            _onto(x, self.lhs, g, self.out, y, self.rhs),
-            _onto(y, self.rhs, g, self.out, x, self.lhs),
+            _onto(self.lhs, g, self.out, y, self.rhs),
+            _onto(self.rhs, g, self.out, x, self.lhs),
         )
 
     def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
@@ -96,14 +100,9 @@ def spell(labels: Labels) -> str:
     return "".join(chr(ord("a") + i) if i < 26 else chr(ord("A") + i - 26) for i in labels)
 
 
-def _onto(x: Node, x_labels: Labels, g: Node, g_labels: Labels, y: Node, y_labels: Labels) -> Node:
-    """The cotangent of x: g times y, summed to x's labels and repeated along those in neither."""
-    kept = tuple(i for i in x_labels if i in g_labels or i in y_labels)
-    found = contract(g, g_labels, y, y_labels, kept)
-    if kept == x_labels:
-        return found
-    shape = tuple(n if i in kept else 1 for i, n in zip(x_labels, x.shape))
-    return broadcast_to(reshape(found, shape), x.shape)
+def _onto(x_labels: Labels, g: Node, g_labels: Labels, y: Node, y_labels: Labels) -> Node:
+    """The cotangent of x: g times y, summed to x's labels; each of these stands in g or in y."""
+    return contract(g, g_labels, y, y_labels, x_labels)
 
 
 def contract(x: Node, lhs: Labels, y: Node, rhs: Labels, out: Labels) -> Node:
