@@ -1,4 +1,4 @@
-"""The algebra whose values are NumPy arrays: its primitives are NumPy's own functions."""
+"""The algebra whose values are NumPy arrays: all that NumPy has a function for is NumPy's own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from glassgrad.graph.algebra import PRIMITIVES, Algebra
 
 
 class NumPyAlgebra(Algebra):
-    """Scalar bodies on ndarrays; every primitive is NumPy's function of that name."""
+    """Scalar bodies on ndarrays; primitives, and ops that are ufuncs, are NumPy's functions."""
 
     def __init__(self) -> None:
         for name in PRIMITIVES:
             function: Callable[..., Any] = getattr(np, name)
             setattr(self, name, function)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        known = getattr(np, name, None)
+        return known if isinstance(known, np.ufunc) else super().__getattr__(name)
 
 
 NUMPY = NumPyAlgebra()
