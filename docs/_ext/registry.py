@@ -21,6 +21,7 @@ from glassgrad.graph.op import REGISTRY
 from glassgrad.rewrite.pipeline import LAWS
 
 Row = tuple[str, ...]
+OPS = dict(sorted(REGISTRY.items()))  # before any page defines ops of its own
 HIDDEN = {"input", "const", "item", "alias"}  # what a graph is made of, not what is computed
 
 
@@ -34,14 +35,14 @@ def _written(name: str, op: Any) -> str:
 
 def _ops() -> Iterator[Row]:
     yield "op", "written", "where defined", "what it does to a gradient"
-    for name, op in sorted(REGISTRY.items()):
+    for name, op in OPS.items():
         if name not in HIDDEN:
             yield f"`{name}`", f"`{_written(name, op)}`", getattr(op, "domain", ""), op.verb
 
 
 def _kinks() -> Iterator[Row]:
     yield "op", "written", "at the kink"
-    for name, op in sorted(REGISTRY.items()):
+    for name, op in OPS.items():
         if kinks := getattr(op, "kinks", ""):
             yield f"`{name}`", f"`{_written(name, op)}`", kinks
 
