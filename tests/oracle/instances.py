@@ -14,7 +14,8 @@ from glassgrad.graph.dtype import FLOAT64
 from glassgrad.graph.family import Alias, Broadcast, Cast, Reshape
 from glassgrad.graph.op import REGISTRY, Op
 from glassgrad.ops.contract import Contract
-from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.gather import Scatter, ScatterAdd, Take
+from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
@@ -76,6 +77,10 @@ _TABLE: list[tuple[Op, Operand | tuple[Operand, ...]]] = [
     (ScatterAdd(0), ((4, 2), (3, 2), _ints(2, 0, 2))), (ScatterAdd(1), ((2, 3), (2, 2), _ints(1, 1))),
     (ScatterAdd(0), ((3, 4), (3,), _ints(0, 2, 2), _ints(1, 3, 3))),
     (ScatterAdd(0), ((4,), (0,), np.zeros((0,), np.int64))),
+    (Scatter(0), ((4, 2), (3, 2), _ints(2, 0, 2))), (Scatter(1), ((2, 3), (2, 2), _ints(1, 1))),
+    (Scatter(0), ((3, 4), (3,), _ints(0, 2, 2), _ints(1, 3, -1))), (Scatter(0), ((4,), (2,), _ints(3, 0))),
+    (Scatter(0), ((4,), (0,), np.zeros((0,), np.int64))), (Scatter(0), ((4, 2), (2,), np.array(-1))),
+    (Prefix(0, False), (4,)), (Prefix(1, False), (2, 3)), (Prefix(0, True), (3, 2)), (Prefix(0, True), (0, 2)),
     (Sort(0), (5,)), (Sort(1), (2, 4)), (Sort(0), (3, 2)), (Sort(1), (2, 0)),
 ]  # fmt: skip
 
@@ -90,7 +95,7 @@ INSTANCES: list[Instance] = [
     for op, given in _TABLE
 ]
 
-ELSEWHERE = {"input", "const", "item", "scan", "random_bits"}
+ELSEWHERE = {"input", "const", "item", "scan", "random_bits", "cond", "while_loop", "call", "custom"}
 """Classes without an instance here: leaves, results of tuples (under sort), loops, random words."""
 
 
@@ -197,6 +202,16 @@ def _scatter_add(rng: np.random.Generator) -> Instance:
     return Instance(ScatterAdd(axis), (shape, read, *indices))
 
 
+def _scatter(rng: np.random.Generator) -> Instance:
+    shape, axis, indices, read = _indexed(rng)
+    return Instance(Scatter(axis), (shape, read, *indices))
+
+
+def _prefix(rng: np.random.Generator) -> Instance:
+    shape = _shape(rng, int(rng.integers(1, 4)))
+    return Instance(Prefix(int(rng.integers(0, len(shape))), bool(rng.integers(2))), (shape,))
+
+
 def _sort(rng: np.random.Generator) -> Instance:
     shape = _shape(rng, int(rng.integers(1, 4)))
     return Instance(Sort(int(rng.integers(0, len(shape)))), (shape,))
@@ -208,7 +223,7 @@ def _reshape(rng: np.random.Generator) -> Instance:
 
 
 RANDOM = (_reduce, _broadcast, _transpose, _slice, _place, _update, _concatenate, _contract, _take,
-          _scatter_add, _sort, _reshape)  # fmt: skip
+          _scatter_add, _scatter, _prefix, _sort, _reshape)  # fmt: skip
 
 
 def random_instances(count: int, seed: int = 0) -> Iterator[Instance]:

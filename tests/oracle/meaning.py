@@ -10,7 +10,8 @@ import numpy as np
 from glassgrad.graph.family import Alias, Broadcast, Cast, Reshape
 from glassgrad.graph.op import Op
 from glassgrad.ops.contract import Contract
-from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.gather import Scatter, ScatterAdd, Take
+from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
@@ -54,15 +55,25 @@ def _take(op: Take, x: np.ndarray, *indices: np.ndarray) -> Any:
     return np.moveaxis(read, range(indices[0].ndim), range(op.axis, op.axis + indices[0].ndim))
 
 
-def _scatter_add(op: ScatterAdd, base: np.ndarray, v: np.ndarray, *indices: np.ndarray) -> Any:
+def _scatter(op: ScatterAdd | Scatter, base: np.ndarray, v: np.ndarray, *indices: np.ndarray) -> Any:
     result = base.copy()
     flat = np.moveaxis(result, range(op.axis, op.axis + len(indices)), range(len(indices)))
     n = indices[0].ndim
     rows = np.moveaxis(v, range(op.axis, op.axis + n), range(n))
     with np.errstate(over="ignore"):  # uint8 wraps around
         for at in np.ndindex(indices[0].shape):
-            flat[tuple(i[at] for i in indices)] += rows[at]
+            place = tuple(i[at] for i in indices)
+            flat[place] = rows[at] + (flat[place] if isinstance(op, ScatterAdd) else 0)
     return result
+
+
+def _prefix(op: Prefix, x: np.ndarray) -> Any:
+    result = np.moveaxis(x, op.axis, 0).copy()
+    n = len(result)
+    for i in range(1, n):
+        here, before = (n - 1 - i, n - i) if op.backward else (i, i - 1)
+        result[here] = np.add(result[here], result[before : before + 1])[0]  # uint8 wraps around
+    return np.moveaxis(result, 0, op.axis)
 
 
 def _sort(op: Sort, x: np.ndarray) -> Any:
@@ -82,7 +93,9 @@ MEANING: dict[type[Op], Callable[..., Any]] = {
     Alias: lambda op, x: x,
     Contract: _contract,
     Take: _take,
-    ScatterAdd: _scatter_add,
+    ScatterAdd: _scatter,
+    Scatter: _scatter,
+    Prefix: _prefix,
     Sort: _sort,
 }  # fmt: skip
 

@@ -26,7 +26,8 @@ from glassgrad.graph.node import Item, Node, constant, item, make
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract, contract
-from glassgrad.ops.gather import ScatterAdd, Take, scatter_add, take
+from glassgrad.ops.gather import Scatter, ScatterAdd, Take, take
+from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
@@ -47,7 +48,7 @@ def batch(outputs: Sequence[Node], given: Mapping[Node, Node], size: int) -> lis
         elif any(x is not None for x in xs):
             with node.trace.making("rewrite", node, "for many examples"):
                 if (rule := body_rule(node.op)) is not None:
-                    several[node] = rule(node, xs, size, batch)
+                    several[node] = list(rule(node, xs, size, batch))
                 elif node.outputs is not None:
                     several[node] = _items(_one(node, xs, size))
                 else:
@@ -157,14 +158,14 @@ def _take(op: Take, node: Node, xs: Batched, size: int) -> Node:
     return transpose(found, _back(_indexed_first(found.ndim, op.axis, indices[0].ndim)))
 
 
-def _scatter_add(op: ScatterAdd, node: Node, xs: Batched, size: int) -> Node:
+def _scatter(op: Scatter | ScatterAdd, node: Node, xs: Batched, size: int) -> Node:
     _, values, *indices = node.inputs
     base, added, *wide = all_batched(node, xs, size)
     if all(i is None for i in xs[2:]):
-        return make(ScatterAdd(op.axis + 1), base, added, *indices)
+        return make(type(op)(op.axis + 1), base, added, *indices)
     perm = _indexed_first(base.ndim, op.axis, len(indices))
     added = transpose(added, _indexed_first(values.ndim + 1, op.axis, indices[0].ndim))
-    found = scatter_add(transpose(base, perm), added, _own_rows(size, wide), 0)
+    found = make(type(op)(0), transpose(base, perm), added, *_own_rows(size, wide))
     return transpose(found, _back(perm))
 
 
@@ -182,7 +183,9 @@ _RULES: dict[type[Op], Rule] = {
     Update: _update,
     Concatenate: _concatenate,
     Take: _take,
-    ScatterAdd: _scatter_add,
+    ScatterAdd: _scatter,
+    Scatter: _scatter,
+    Prefix: lambda op, node, xs, size: make(Prefix(op.axis + 1, op.backward), _first(xs)),
     Sort: _sort,
     RandomBits: lambda op, node, xs, size: each_key(op, _first(xs)),
 }

@@ -20,8 +20,9 @@ from glassgrad.graph.op import Op
 from glassgrad.graph.provenance import at_caller
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
-from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.gather import Scatter, ScatterAdd, Take
 from glassgrad.ops.loop import Scan
+from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.random import RandomBits, philox
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
@@ -137,12 +138,24 @@ def _take(op: Take, node: Node, x: NDArray, *indices: NDArray) -> Any:
     return x[(slice(None),) * op.axis + indices]
 
 
-def _scatter_add(op: ScatterAdd, node: Node, base: NDArray, v: NDArray, *indices: NDArray) -> Any:
+def _scatter(
+    op: Scatter | ScatterAdd, node: Node, base: NDArray, v: NDArray, *indices: NDArray
+) -> Any:
     _check_indices(node, base.shape[op.axis :], indices)
     result = base.copy()
-    where: Any = (slice(None),) * op.axis + indices
-    np.add.at(result, where, v)
+    ordered = tuple(np.asarray(i, order="C") for i in indices)  # the last in this order stays
+    where: Any = (slice(None),) * op.axis + ordered
+    if isinstance(op, ScatterAdd):
+        np.add.at(result, where, v)
+    else:
+        result[where] = np.asarray(v, order="C")
     return result
+
+
+def _prefix(op: Prefix, node: Node, x: NDArray) -> Any:
+    if op.backward:
+        return np.flip(np.cumsum(np.flip(x, op.axis), op.axis, dtype=x.dtype), op.axis)
+    return np.cumsum(x, op.axis, dtype=x.dtype)
 
 
 def _check_indices(node: Node, extents: Sequence[int], indices: Sequence[NDArray]) -> None:
@@ -200,7 +213,9 @@ _RUN: dict[type[Op], Callable[..., Any]] = {
     Reduce: _reduce,
     Contract: _contract,
     Take: _take,
-    ScatterAdd: _scatter_add,
+    ScatterAdd: _scatter,
+    Scatter: _scatter,
+    Prefix: _prefix,
     Sort: _sort,
     RandomBits: _random_bits,
 }

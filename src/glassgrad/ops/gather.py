@@ -1,4 +1,4 @@
-"""Reading rows by integer indices, and adding into them."""
+"""Reading rows by integer indices, adding into them, and writing over them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from glassgrad.graph.errors import DTypeError, ShapeError
 from glassgrad.graph.family import broadcast_to, full_like, reshape
-from glassgrad.graph.node import Node, constant, make
-from glassgrad.graph.op import Aval, Op, Shape
+from glassgrad.graph.node import Node, constant, constant_value, make
+from glassgrad.graph.op import REGISTRY, Aval, Op, Shape
 from glassgrad.graph.provenance import at_caller
 
 
@@ -82,6 +82,64 @@ class ScatterAdd(Op):
         return make(self, s, full_like(values, 0) if t is None else t, *indices)
 
 
+class Scatter(Op):
+    """The first operand with the second written over it at integer indices; the last write stays."""
+
+    name = "scatter"
+    verb = "routes the gradient to what was written last, and to what was not overwritten"
+    axis: int
+
+    def infer(self, *inputs: Node) -> Aval:
+        """The base's shape; the values must have the shape that `take` would read."""
+        base, values, *indices = inputs
+        if values.shape != _result(base.shape, self.axis, indices) or values.dtype != base.dtype:
+            raise ShapeError(
+                f"scatter: values of shape {values.shape} do not fit {len(indices)} indices of "
+                f"shape {indices[0].shape} into shape {base.shape}{at_caller()}"
+            )
+        return base.shape, base.dtype
+
+    def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
+        """The cotangent where nothing was written, for the base; where a value stayed, for it."""
+        base, values, *indices = node.inputs
+        for_base = make(self, g, full_like(values, 0), *indices)
+        read = make(Take(self.axis), g, *indices)
+        stays = self._stays(base, values, indices)
+        for_values = read if stays is None else REGISTRY["where"].apply(stays, read, 0)
+        return for_base, for_values, *[None] * len(indices)
+
+    def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        """The tangents written alike."""
+        base, values, *indices = node.inputs
+        s, t = tangents[:2]
+        if s is None and t is None:
+            return None
+        s = full_like(base, 0) if s is None else s
+        return make(self, s, full_like(values, 0) if t is None else t, *indices)
+
+    def _stays(self, base: Node, values: Node, indices: Sequence[Node]) -> Node | None:
+        """Which values no later one overwrites; None if each is written to a place of its own."""
+        extents = base.shape[self.axis : self.axis + len(indices)]
+        if _distinct(indices, extents):
+            return None
+        shape = indices[0].shape
+        turn = constant(base.trace, np.arange(indices[0].size).reshape(shape))
+        turns = make(Scatter(0), constant(base.trace, np.zeros(extents, np.int64)), turn, *indices)
+        stays = REGISTRY["equal"].apply(make(Take(0), turns, *indices), turn)
+        rest = (1,) * (values.ndim - self.axis - len(shape))
+        return broadcast_to(reshape(stays, (*shape, *rest)), values.shape)
+
+
+def _distinct(indices: Sequence[Node], extents: Shape) -> bool:
+    """Whether indices are known by now and name no place twice."""
+    known = [constant_value(i.inputs[0] if i.name == "broadcast" else i) for i in indices]
+    if any(v is None for v in known):
+        return False
+    shape = indices[0].shape
+    placed = [np.broadcast_to(v, shape).ravel() % n for v, n in zip(known, extents) if v is not None]
+    return len(set(zip(*(v.tolist() for v in placed)))) == indices[0].size
+
+
 def take(x: Node, indices: Sequence[Node], axis: int = 0) -> Node:
     """The elements of `x` at the indices, one index array an axis from `axis` on."""
     return make(Take(axis), x, *indices)
@@ -90,6 +148,11 @@ def take(x: Node, indices: Sequence[Node], axis: int = 0) -> Node:
 def scatter_add(base: Node, values: Node, indices: Sequence[Node], axis: int = 0) -> Node:
     """`base` with `values` added at the indices."""
     return make(ScatterAdd(axis), base, values, *indices)
+
+
+def scatter(base: Node, values: Node, indices: Sequence[Node], axis: int = 0) -> Node:
+    """`base` with `values` written at the indices; of several at one place the last stays."""
+    return make(Scatter(axis), base, values, *indices)
 
 
 def along(x: Node, indices: Node, axis: int) -> tuple[Node, ...]:
