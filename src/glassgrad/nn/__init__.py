@@ -1,24 +1,60 @@
 """Networks: modules are frozen dataclasses, calling one is pure, all of it plain NumPy."""
 
-from glassgrad.nn.activation import ACTIVATIONS, identity, relu, sigmoid, tanh
-from glassgrad.nn.layer import MLP, Activation, Linear, Sequential
-from glassgrad.nn.loss import cross_entropy, log_softmax, softmax, squared_error
-from glassgrad.nn.module import Module, count_parameters
+from glassgrad.nn.activation import ACTIVATIONS, identity, relu, sigmoid, softplus, tanh
+from glassgrad.nn.cross_entropy import (
+    binary_cross_entropy,
+    cross_entropy,
+    cross_entropy_between,
+    log_softmax,
+    softmax,
+)
+from glassgrad.nn.exchange import named_arrays, with_arrays
+from glassgrad.nn.initialise import kaiming, reinitialised, xavier
+from glassgrad.nn.layer import Activation, Dropout, Embedding, Linear, PReLU
+from glassgrad.nn.loss import absolute_error, huber, l2, squared_error
+from glassgrad.nn.module import Module, count_parameters, evaluating, static, training
+from glassgrad.nn.network import MLP, Sequential, initial_state
+from glassgrad.nn.normalise import BatchNorm, BatchStatistics, LayerNorm
+from glassgrad.nn.recurrent import GRUCell, Recurrent, RNNCell
 
 __all__ = [
     "ACTIVATIONS",
     "MLP",
     "Activation",
+    "BatchNorm",
+    "BatchStatistics",
+    "Dropout",
+    "Embedding",
+    "GRUCell",
+    "LayerNorm",
     "Linear",
     "Module",
+    "PReLU",
+    "RNNCell",
+    "Recurrent",
     "Sequential",
+    "absolute_error",
+    "binary_cross_entropy",
     "count_parameters",
     "cross_entropy",
+    "cross_entropy_between",
+    "evaluating",
+    "huber",
     "identity",
+    "initial_state",
+    "kaiming",
+    "l2",
     "log_softmax",
+    "named_arrays",
+    "reinitialised",
     "relu",
     "sigmoid",
     "softmax",
+    "softplus",
     "squared_error",
+    "static",
     "tanh",
+    "training",
+    "with_arrays",
+    "xavier",
 ]

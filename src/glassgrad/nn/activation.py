@@ -37,8 +37,17 @@ def sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
 
 
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), without overflow.
+
+    >>> softplus(np.array([-800.0, 800.0])).tolist()
+    [0.0, 800.0]
+    """
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    f.__name__: f for f in (identity, relu, sigmoid, tanh)
+    f.__name__: f for f in (identity, relu, tanh, sigmoid, softplus)
 }
 """The activations by name, as model files spell them."""
 

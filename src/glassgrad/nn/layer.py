@@ -1,17 +1,15 @@
-"""Layers and the networks made of them."""
+"""Layers that map features: linear maps, table look-up, activations, dropout."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from glassgrad.graph.errors import ShapeError
+from glassgrad.graph.errors import DTypeError, GlassgradError, ShapeError
 from glassgrad.nn import initialise
 from glassgrad.nn.activation import activation
-from glassgrad.nn.module import Module
+from glassgrad.nn.module import Module, static
 from glassgrad.transform import random
 
 
@@ -59,6 +57,39 @@ class Linear(Module):
             )
 
 
+class Embedding(Module):
+    """A table of vectors, read by whole numbers: weight[ids], shape (*ids.shape, width).
+
+    The gradient of the table is zero but for the rows that were read; a row that was read twice
+    gets the sum.
+
+    >>> Embedding(np.array([[1.0, 2.0], [3.0, 4.0]]))(np.array([1, 1])).tolist()
+    [[3.0, 4.0], [3.0, 4.0]]
+    """
+
+    weight: np.ndarray
+
+    @staticmethod
+    def init(count: int, width: int, *, key: Any, dtype: Any = np.float32) -> Embedding:
+        """A table of standard normal numbers, as PyTorch draws it."""
+        return Embedding(initialise.normal(key, (count, width), 1.0, dtype))
+
+    def __call__(self, ids: Any) -> Any:
+        """The rows of the table."""
+        kind = np.asarray(ids).dtype.kind if not hasattr(ids, "dtype") else ids.dtype.kind
+        if kind not in "iu":
+            raise DTypeError(f"an Embedding is read by whole numbers, not by {ids!r}")
+        return self.weight[ids]
+
+    def validate(self) -> None:
+        """Refuse what is no table."""
+        if self.weight.ndim != 2 or 0 in self.weight.shape or self.weight.dtype.kind != "f":
+            raise ShapeError(
+                f"weight is {self.weight.dtype}{list(self.weight.shape)}; an embedding needs a "
+                "matrix of floats, one row an entry"
+            )
+
+
 class Activation(Module):
     """An activation function as a layer, by name.
 
@@ -77,66 +108,67 @@ class Activation(Module):
         activation(self.name)
 
 
-class Sequential(Module):
-    """Layers one after the other.
+class PReLU(Module):
+    """x where it is positive, weight·x below, with a slope that is learned (He et al. 2015).
 
-    >>> net = Sequential((Linear(np.eye(2)), Activation("relu")))
-    >>> net(np.array([[-1.0, 2.0]])).tolist()
-    [[0.0, 2.0]]
+    >>> PReLU(np.array([0.5]))(np.array([-2.0, 2.0])).tolist()
+    [-1.0, 2.0]
     """
 
-    layers: tuple[Module, ...]
-
-    def __call__(self, x: Any) -> Any:
-        """Feed x through all layers."""
-        for layer in self.layers:
-            x = layer(x)  # pyright: ignore[reportCallIssue]
-        return x
-
-
-class MLP(Module):
-    """Linear layers with an activation between them; none after the last.
-
-    >>> net = MLP.init([64, 32, 10], key=random.key(0))
-    >>> net(np.zeros((5, 64), np.float32)).shape
-    (5, 10)
-    """
-
-    layers: tuple[Linear, ...]
-    activation: str = "relu"
+    weight: np.ndarray
 
     @staticmethod
-    def init(
-        sizes: Sequence[int], *, key: Any, activation: str = "relu", dtype: Any = np.float32
-    ) -> MLP:
-        """A network with sizes[0] inputs, sizes[-1] outputs and the hidden layers between."""
-        if len(sizes) < 2:
-            raise ShapeError(f"an MLP needs at least two sizes, inputs and outputs: got {sizes}")
-        keys = random.split(key, len(sizes) - 1)
-        pairs = pairwise(sizes)
-        layers = (Linear.init(m, n, key=k, dtype=dtype) for (m, n), k in zip(pairs, keys))
-        return MLP(tuple(layers), activation)
+    def init(channels: int = 1, slope: float = 0.25, dtype: Any = np.float32) -> PReLU:
+        """One slope for all, or one for each entry of the last axis; PyTorch starts at 0.25."""
+        return PReLU(np.full(channels, slope, dtype))
 
     def __call__(self, x: Any) -> Any:
-        """Feed x through all layers."""
-        bend = activation(self.activation)
-        for layer in self.layers[:-1]:
-            x = bend(layer(x))
-        return self.layers[-1](x)
+        """Apply it to every element."""
+        return np.where(x > 0, x, self.weight * x)
+
+
+class Dropout(Module):
+    """Each number becomes 0 with probability `rate`; the others are divided by 1 - rate.
+
+    In training a call needs a key and drops what the key says: the same key, the same numbers.
+    Evaluating, x passes as it is.
+
+    >>> layer = Dropout(0.5)
+    >>> sorted(set(layer(np.ones(64), key=random.key(0)).tolist()))
+    [0.0, 2.0]
+    """
+
+    rate: float = static(default=0.5)
+    training: bool = static(default=True)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """The widths: inputs, hidden layers, outputs."""
-        return (self.layers[0].weight.shape[1], *(layer.weight.shape[0] for layer in self.layers))
+    def draws(self) -> bool:
+        """Only in training."""
+        return self.training and self.rate > 0
+
+    def __call__(self, x: Any, *, key: Any = None) -> Any:
+        """Drop numbers of x."""
+        if not self.draws:
+            return x
+        keep = random.uniform(needed_key(self, key), np.shape(x), x.dtype) >= self.rate
+        return np.where(keep, x / (1 - self.rate), 0)
 
     def validate(self) -> None:
-        """Refuse layers that do not fit onto each other."""
-        activation(self.activation)
-        if not self.layers:
-            raise ShapeError("an MLP has at least one layer")
-        for i, (a, b) in enumerate(pairwise(self.layers)):
-            if a.weight.shape[0] != b.weight.shape[1]:
-                raise ShapeError(
-                    f"layer {i} has {a.weight.shape[0]} outputs but layer {i + 1} takes "
-                    f"{b.weight.shape[1]} inputs"
-                )
+        """Refuse what is no probability below 1."""
+        if not 0 <= self.rate < 1:
+            raise ShapeError(f"the rate is {self.rate}; it lies in 0 <= rate < 1")
+
+
+def needed_key(module: Module, key: Any) -> Any:
+    """The key, refused where there is none."""
+    if key is None:
+        raise MissingKey(
+            f"{type(module).__name__} draws random numbers in training: call "
+            "model(x, key=gg.random.key(seed)) with a new key for each step, or use "
+            "gg.nn.evaluating(model)"
+        )
+    return key
+
+
+class MissingKey(GlassgradError, TypeError):
+    """A module that draws random numbers was called without a key."""

@@ -1,13 +1,14 @@
 """Nested containers of arrays (pytrees): dicts, lists, tuples, named tuples and dataclasses.
 
 Leaves are arrays and numbers; strings, None, functions and everything else are static: part of the
-structure. Dictionaries are taken in the order of their keys' insertion.
+structure. So is a field of a dataclass whose metadata say {"static": True}. Dictionaries are taken
+in the order of their keys' insertion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,10 +67,15 @@ def _structure(value: Any, leaves: list[Any]) -> Tree:
         label = type(value) if hasattr(value, "_fields") else None
         return Tree(kind, label, tuple(_structure(v, leaves) for v in value))
     if is_dataclass(value) and not isinstance(value, type):
-        names = tuple(f.name for f in fields(value) if f.init)
-        children = tuple(_structure(getattr(value, n), leaves) for n in names)
-        return Tree("dataclass", (type(value), names), children)
+        held = [f for f in fields(value) if f.init]
+        children = tuple(_field(f, getattr(value, f.name), leaves) for f in held)
+        return Tree("dataclass", (type(value), tuple(f.name for f in held)), children)
     return Tree("static", Static(value))
+
+
+def _field(field: Field[Any], value: Any, leaves: list[Any]) -> Tree:
+    static = field.metadata.get("static", False)
+    return Tree("static", Static(value)) if static else _structure(value, leaves)
 
 
 def unflatten(tree: Tree, leaves: Iterator[Any] | list[Any]) -> Any:
