@@ -22,7 +22,10 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.train.store import save as save
     from glassgrad.train.trainer import Trainer as Trainer
     from glassgrad.transform import random as random
+    from glassgrad.transform.branch import cond as cond
+    from glassgrad.transform.branch import while_loop as while_loop
     from glassgrad.transform.check import check_grads as check_grads
+    from glassgrad.transform.custom import custom_rule as custom_rule
     from glassgrad.transform.define import define_op as define_op
     from glassgrad.transform.expression import ComputationalGraph as ComputationalGraph
     from glassgrad.transform.expression import evaluate as evaluate
@@ -40,6 +43,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.transform.jacobian import jacobian as jacobian
     from glassgrad.transform.jit import jit as jit
     from glassgrad.transform.loop import scan as scan
+    from glassgrad.transform.remat import remat as remat
     from glassgrad.transform.stop import stop_gradient as stop_gradient
     from glassgrad.transform.vmap import per_example_grad as per_example_grad
     from glassgrad.transform.vmap import per_example_norms as per_example_norms
@@ -51,13 +55,16 @@ _HOMES = {
     "reading.story": "explain",
     "train.store": "load save",
     "train.trainer": "Trainer",
+    "transform.branch": "cond while_loop",
     "transform.check": "check_grads",
+    "transform.custom": "custom_rule",
     "transform.define": "define_op",
     "transform.expression": "ComputationalGraph evaluate gradients simplify variable variables",
     "transform.gradient": "grad hvp jvp linearize value_and_grad vjp",
     "transform.jacobian": "hessian jacobian",
     "transform.jit": "jit",
     "transform.loop": "scan",
+    "transform.remat": "remat",
     "transform.stop": "stop_gradient",
     "transform.vmap": "per_example_grad per_example_norms vmap",
 }

@@ -178,3 +178,16 @@ def test_norms_where_weights_are_shared():
     each = gg.per_example_grad(loss)(w, x)
     found = gg.per_example_norms(loss)(w, x)
     np.testing.assert_allclose(found, np.sqrt(np.sum(each**2, (1, 2))), rtol=1e-12)
+
+
+def test_what_loops_share_under_vmap():
+    """A carry that is the same for all examples beside one that is not."""
+    xs = np.array([2.0, 3.0])
+
+    def f(x):
+        return gg.scan(lambda c, _: ((c[0] + 1, c[1] * x), c[0]), (0, 1.0), length=3)
+
+    (count, power), counts = gg.vmap(f)(xs)
+    np.testing.assert_array_equal(count, [3, 3])
+    np.testing.assert_array_equal(power, [8.0, 27.0])
+    np.testing.assert_array_equal(counts, [[0, 1, 2], [0, 1, 2]])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from glassgrad.diff.loop import scan_jvp
+from glassgrad.diff.bodies import BODIES
 from glassgrad.graph.dtype import is_float
 from glassgrad.graph.family import Elementwise, scaled
 from glassgrad.graph.node import Item, Node
 from glassgrad.graph.traverse import topological_order
-from glassgrad.ops.loop import Scan
 
 
 def jvp(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node | None]:
@@ -27,11 +26,8 @@ def jvp(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> list[Node | N
             continue
         with node.trace.making("forward", node, node.name):
             if node.outputs is not None:
-                several[node] = (
-                    scan_jvp(node, given, jvp)
-                    if isinstance(node.op, Scan)
-                    else node.op.jvp(node, given)
-                )
+                rules = BODIES.get(type(node.op))
+                several[node] = rules[0](node, given, jvp) if rules else node.op.jvp(node, given)
             elif isinstance(node.op, Elementwise):
                 known[node] = _elementwise(node, node.op, given)
             else:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from glassgrad.diff.bodies import BODIES
 from glassgrad.diff.finite import bounded, finite_inside
-from glassgrad.diff.loop import scan_vjp
 from glassgrad.diff.total import total
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.dtype import is_float
 from glassgrad.graph.family import Elementwise, cast, scaled
 from glassgrad.graph.node import Item, Node, make
 from glassgrad.graph.traverse import descendants, topological_order
-from glassgrad.ops.loop import Scan
 from glassgrad.ops.reduce import CHOOSING, Reduce, ones_like, zeros_like
 
 
@@ -29,7 +28,7 @@ class Term(NamedTuple):
     masked: bool
 
 
-_MASKING = {"slice", "update", "take"}  # their pullbacks put zeros where nothing was read
+_MASKING = {"slice", "update", "take", "cond"}  # their pullbacks put zeros where nothing was read
 
 
 class Ledger:
@@ -98,7 +97,8 @@ class Ledger:
         gs = [results.get(i) for i in range(len(node.outputs))]
         g = next(iter(results.values()))
         with g.trace.making("backward", node, node.name):
-            found = scan_vjp(node, gs, vjp) if isinstance(node.op, Scan) else node.op.vjp(node, gs)
+            rules = BODIES.get(type(node.op))
+            found = rules[1](node, gs, vjp) if rules else node.op.vjp(node, gs)
         self._enter(node, found, node in self._masked_results or node.name in _MASKING)
 
     def _enter(self, node: Node, found: Sequence[Node | None], masked: bool) -> None:

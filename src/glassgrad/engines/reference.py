@@ -7,13 +7,15 @@ over it. Bits depend on the BLAS that NumPy was built with, and on its number of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from glassgrad.graph.errors import GraphError, IndexRangeError, UnboundError
 from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
+from glassgrad.graph.function import Function
 from glassgrad.graph.node import Const, Input, Item, NDArray, Node
 from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.op import Op
@@ -21,7 +23,7 @@ from glassgrad.graph.provenance import at_caller
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import Scatter, ScatterAdd, Take
-from glassgrad.ops.loop import Scan
+from glassgrad.ops.loop import Call, Cond, Custom, Scan, While
 from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.random import RandomBits, philox
 from glassgrad.ops.reduce import Reduce
@@ -48,8 +50,8 @@ def interpret(order: Sequence[Node], values: dict[Node, Any], path: Path = ()) -
     for node in order:
         if node in values:
             continue
-        if isinstance(node.op, Scan):
-            yield from _scan(node, values, path)
+        if (run := _BODIES.get(type(node.op))) is not None:
+            yield from run(node.op, node, values, path)
         else:
             values[node] = compute(node, [values[x] for x in node.inputs])
         yield path, node, values[node]
@@ -179,23 +181,61 @@ def _random_bits(op: RandomBits, node: Node, key: NDArray) -> Any:
     return philox(key, n, op.stream).reshape(op.shape)
 
 
-def _scan(node: Node, values: dict[Node, Any], path: Path) -> Iterator[Step]:
-    op = node.op
-    assert isinstance(op, Scan) and node.outputs is not None
+# -- ops that hold functions ------------------------------------------------------------------
+
+
+def _body(body: Function, operands: Sequence[Any], path: Path) -> Generator[Step, None, list[Any]]:
+    """The nodes of a function, one by one; returns its results."""
+    inner = dict(zip(body.params, operands))
+    yield from interpret(body.order, inner, path)
+    return [inner[y] for y in body.outputs]
+
+
+def _scan(op: Scan, node: Node, values: dict[Node, Any], path: Path) -> Iterator[Step]:
+    assert node.outputs is not None
     operands = [values[x] for x in node.inputs]
     c, r = op.carries, op.rows
     carry = operands[:c]
     stacked = [np.empty(shape, dtype) for shape, dtype in node.outputs[c:]]
     for step in range(op.length):
         rows = [x[step] for x in operands[c : c + r]]
-        inner = dict(zip(op.body.params, (*carry, *rows, *operands[c + r :])))
-        yield from interpret(op.body.order, inner, (*path, repr(op), step))
-        results = [inner[y] for y in op.body.outputs]
+        given = (*carry, *rows, *operands[c + r :])
+        results = yield from _body(op.body, given, (*path, repr(op), step))
         carry = results[:c]
         for whole, part in zip(stacked, results[c:]):
             whole[step] = part
     values[node] = (*carry, *stacked)
 
+
+def _cond(op: Cond, node: Node, values: dict[Node, Any], path: Path) -> Iterator[Step]:
+    pred, *operands = (values[x] for x in node.inputs)
+    body, name = (op.yes, "true") if pred else (op.no, "false")
+    values[node] = tuple((yield from _body(body, operands, (*path, repr(op), name))))
+
+
+def _while(op: While, node: Node, values: dict[Node, Any], path: Path) -> Iterator[Step]:
+    operands = [values[x] for x in node.inputs]
+    for step in count():
+        inside = (*path, repr(op), step)
+        (goes_on,) = yield from _body(op.test, operands, inside)
+        if not goes_on:
+            break
+        operands[: op.carries] = yield from _body(op.body, operands, inside)
+    values[node] = tuple(operands[: op.carries])
+
+
+def _call(op: Call | Custom, node: Node, values: dict[Node, Any], path: Path) -> Iterator[Step]:
+    operands = [values[x] for x in node.inputs]
+    values[node] = tuple((yield from _body(op.body, operands, (*path, repr(op)))))
+
+
+_BODIES: dict[type[Op], Callable[..., Iterator[Step]]] = {
+    Scan: _scan,
+    Cond: _cond,
+    While: _while,
+    Call: _call,
+    Custom: _call,
+}
 
 _RUN: dict[type[Op], Callable[..., Any]] = {
     Elementwise: _elementwise,

@@ -1,7 +1,11 @@
-"""Loops as ops: a body, run once for each row of its inputs."""
+"""Ops that hold functions: loops, branches, and calls that are computed again or have own rules.
+
+Their calculus is in `diff.bodies`, since it differentiates the functions.
+"""
 
 from __future__ import annotations
 
+from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Node, item, make
@@ -57,3 +61,106 @@ def scan(body: Function, carries: int, rows: int, length: int, operands: list[No
     node = make(Scan(body, carries, rows, length), *operands)
     assert node.outputs is not None
     return [item(node, i) for i in range(len(node.outputs))]
+
+
+def _check_operands(what: str, body: Function, inputs: tuple[Node, ...]) -> None:
+    """Raise where the operands are not what a function takes."""
+    given = [(x.shape, x.dtype) for x in inputs]
+    if given != [(p.shape, p.dtype) for p in body.params]:
+        raise ShapeError(f"{what}: the operands {given} do not fit a function of {body.params}")
+
+
+class Cond(Op):
+    """yes(operands) where the first operand, one boolean, is true, else no(operands)."""
+
+    name = "cond"
+    verb = "runs the gradient through the branch that was taken"
+    yes: Function
+    no: Function
+
+    def infer(self, *inputs: Node) -> tuple[Aval, ...]:
+        """What both branches give."""
+        pred, *operands = inputs
+        if pred.shape != () or pred.dtype != BOOL:
+            raise ShapeError(f"cond: the predicate is one boolean, not {pred.dtype}{pred.shape}")
+        for body in (self.yes, self.no):
+            _check_operands("cond", body, tuple(operands))
+        if self.yes.results != self.no.results:
+            raise ShapeError(f"cond: the branches give {self.yes.results} and {self.no.results}")
+        return self.yes.results
+
+    def __repr__(self) -> str:
+        return f"cond({len(self.yes.order)} or {len(self.no.order)} nodes)"
+
+
+class While(Op):
+    """carry = body(carry, constants) as long as test(carry, constants).
+
+    Operands: `carries` first values, then what the functions captured. Results: the last carries.
+    """
+
+    name = "while_loop"
+    verb = "passes tangents through the steps; it has no reverse mode"
+    test: Function
+    body: Function
+    carries: int
+
+    def infer(self, *inputs: Node) -> tuple[Aval, ...]:
+        """The carries as they came in."""
+        for function in (self.test, self.body):
+            _check_operands("while_loop", function, inputs)
+        if self.test.results != (((), BOOL),):
+            raise ShapeError(f"while_loop: the test gives one boolean, not {self.test.results}")
+        given = tuple((x.shape, x.dtype) for x in inputs[: self.carries])
+        if self.body.results != given:
+            raise ShapeError(f"while_loop: the carry is {given} and becomes {self.body.results}")
+        return given
+
+    def __repr__(self) -> str:
+        return f"while_loop(carries={self.carries})"
+
+
+class Call(Op):
+    """The function of the operands, computed apart: its derivative computes it again."""
+
+    name = "call"
+    verb = "computes the function again, then its gradient"
+    body: Function
+
+    def infer(self, *inputs: Node) -> tuple[Aval, ...]:
+        """What the function gives."""
+        _check_operands("call", self.body, inputs)
+        return self.body.results
+
+    def __repr__(self) -> str:
+        return f"call({len(self.body.order)} nodes)"
+
+
+class Custom(Op):
+    """A function with derivative rules of its own, for its first `count` operands.
+
+    back:  (*operands, *results, cotangents of the real results) -> those of the real operands.
+    ahead: (*operands, *results, tangents of the real operands) -> those of the real results.
+    One of the two may be None: it is the transpose of the other.
+    """
+
+    name = "custom"
+    verb = "passes the gradient by its own rule"
+    body: Function
+    back: Function | None
+    ahead: Function | None
+    count: int
+
+    def infer(self, *inputs: Node) -> tuple[Aval, ...]:
+        """What the function gives."""
+        _check_operands("custom_rule", self.body, inputs)
+        return self.body.results
+
+    def __repr__(self) -> str:
+        return f"custom({len(self.body.order)} nodes)"
+
+
+def results_of(op: Op, *operands: Node) -> list[Node]:
+    """The results of an op that has several, as nodes."""
+    node = make(op, *operands)
+    return [item(node, i) for i in range(len(node.outputs or ()))]

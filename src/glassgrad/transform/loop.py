@@ -13,11 +13,10 @@ from glassgrad.array.handle import as_node
 from glassgrad.engines.reference import LOOP_VARIABLE, evaluate
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import cast
-from glassgrad.graph.function import Function
-from glassgrad.graph.node import ACTIVE, Const, Node, Trace, new_input
+from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
 from glassgrad.graph.provenance import at_caller
-from glassgrad.graph.traverse import descendants, rebuild, topological_order
 from glassgrad.ops.loop import scan as scan_op
+from glassgrad.transform.body import captured_by, closed
 from glassgrad.transform.tree import describe, flatten, unflatten
 
 Body = Callable[[list[Node], list[Node]], tuple[list[Node], list[Node]]]
@@ -31,30 +30,9 @@ def scan_nodes(body: Body, first: Sequence[Node], rows: Sequence[Node], length: 
     last, outputs = body(carry, row)
     params = [*carry, *row]
     results = [*last, *outputs]
-    captured = _captured(results, params)
-    inner = Trace()
-    numbered = [new_input(inner, _label(p), p.shape, p.dtype) for p in (*params, *captured)]
-    given = dict(zip((*params, *captured), numbered))
-    for node in topological_order(results, given):
-        if isinstance(node.op, Const) and node not in given:
-            given[node] = inner.make(node.op)
-    new = rebuild(results, given, rule="loop body")
-    function = Function(numbered, [new[y] for y in results])
+    captured = captured_by(results, params)
+    function = closed([*params, *captured], results)
     return scan_op(function, len(carry), len(row), length, [*first, *rows, *captured])
-
-
-def _label(node: Node) -> str:
-    return str(getattr(node.op, "label", "captured"))
-
-
-def _captured(results: Sequence[Node], params: Sequence[Node]) -> list[Node]:
-    """What the body uses and does not compute from its parameters: computed once, outside."""
-    order = topological_order(results)
-    inside = descendants(order, params)
-    used = [x for node in order if node in inside for x in node.inputs]
-    used += results
-    found = [x for x in used if x not in inside and not isinstance(x.op, Const)]
-    return list(dict.fromkeys(x for x in found if x.outputs is None))
 
 
 def scan(
