@@ -27,7 +27,7 @@ from glassgrad.engines.native.roots import FUSED, Roots, is_costly
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
 from glassgrad.engines.native.strided import Strided
 from glassgrad.engines.native.unsupported import unsupported
-from glassgrad.graph.family import Reshape
+from glassgrad.graph.family import Reshape, literal
 from glassgrad.graph.node import Const, Item, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
@@ -58,6 +58,9 @@ class Planner(Builder):
 
     def plan(self) -> list[Step]:
         """All steps, in order."""
+        for node in self.order:
+            if node.name == "power" and node.dtype.kind != "f" and literal(node.inputs[1]) is None:
+                raise unsupported(node, "a negative exponent among integers would be an error")
         for i, node in enumerate(self.inputs):
             self.buffers[node] = Buffer("input", node.dtype, node.shape, i)
             self.made[self.buffers[node]] = -1

@@ -22,7 +22,7 @@ from glassgrad.engines.native.arena import Arena
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
-from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.expression import Apply, Buffer, walk
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.loops import emit_step
@@ -134,7 +134,9 @@ class NativeProgram:
         ]
         for i, step in enumerate(self.steps):
             ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
-            lines.append(f"  {i}: {step.said()}: {ops}")
+            inside = Counter(x.op.name for x in walk(step.roots()) if isinstance(x, Apply))
+            fused = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in inside.items())
+            lines.append(f"  {i}: {step.said()}: {ops}" + (f"; inside: {fused}" if fused else ""))
         return "\n".join(lines)
 
 
