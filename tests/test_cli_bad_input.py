@@ -137,7 +137,7 @@ def test_damaged_models(capsys, inside, model):
 
 def test_a_model_of_another_kind(capsys, inside):
     save(nn.MLP.init([2, 1], key=random.key(0)), inside / "m")
-    assert "this is a MLP, not a model trained on a table" in refused(
+    assert "this is a MLP, not a model that 'glassgrad train' wrote" in refused(
         capsys, ["predict", "m", "d.csv"]
     )
 

@@ -7,18 +7,22 @@ import io
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassgrad.cli.parser import Parser
 
 if TYPE_CHECKING:
-    from glassgrad.data.table import Table
-    from glassgrad.train.predictor import TablePredictor
+    from glassgrad.train.kinds import Predictor
 
 EXAMPLES = """\
-The output has one row for each row of DATA.csv: the prediction, and for a classification the
-probability of every class. The target column may be in the file; it is not looked at.
+What DATA is depends on the model: a CSV file for a table model (the target column may be in it and
+is not looked at), a text on each line for a text model, a CoNLL file (tags are not looked at) for
+a tag model, and images as 'glassgrad train images' reads them.
+
+The output is CSV with one row for each row, text or image: the prediction, and for classes the
+probability of every one; of a tag model it is CoNLL text, token and tag.
 
 example:
   glassgrad predict housing-model new-houses.csv --out predictions.csv
@@ -29,11 +33,11 @@ def parser() -> Parser:
     """The options of `glassgrad predict`."""
     p = Parser(
         prog="glassgrad predict",
-        description="Apply a trained model to the rows of a CSV file.",
+        description="Apply a trained model to new data.",
         epilog=EXAMPLES,
     )
     p.add_argument("folder", metavar="FOLDER", help="model folder")
-    p.add_argument("data", metavar="DATA.csv", help="CSV file with the columns of the training")
+    p.add_argument("data", metavar="DATA", help="data of the kind that the model was trained on")
     p.add_argument("--out", metavar="FILE", type=Path, help="default: standard output")
     return p
 
@@ -42,7 +46,7 @@ def run(words: list[str]) -> int:
     """Read, predict, write."""
     given = parser().parse_all(words)
     predictor = load_predictor(given.folder)
-    text = prediction_csv(predictor, predictor.read(given.data))
+    text = prediction_text(predictor, predictor.read(given.data))
     if given.out is None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -51,37 +55,59 @@ def run(words: list[str]) -> int:
     return 0
 
 
-def load_predictor(folder: str) -> TablePredictor:
-    """The table model of a folder; raises BadInput for a model of another kind."""
+def load_predictor(folder: str) -> Predictor:
+    """The model of a folder; raises BadInput for one that was not trained by `glassgrad train`."""
+    from typing import get_args
+
     from glassgrad.data.bad_input import BadInput
-    from glassgrad.train.predictor import TablePredictor
+    from glassgrad.train.kinds import Predictor
     from glassgrad.train.store import load
 
     model = load(folder)
-    if not isinstance(model, TablePredictor):
+    if not isinstance(model, get_args(Predictor)):
         raise BadInput(
-            f"{folder}: this is a {type(model).__name__}, not a model trained on a table. "
-            "Load it in Python with gg.load."
+            f"{folder}: this is a {type(model).__name__}, not a model that 'glassgrad train' "
+            "wrote. Load it in Python with gg.load."
         )
     return model
 
 
-def prediction_csv(predictor: TablePredictor, table: Table) -> str:
-    """The predictions as CSV text with a header."""
-    from glassgrad.data.target import ClassTarget
+def prediction_text(predictor: Predictor, data: Any) -> str:
+    """The predictions as text: CSV with a header, or CoNLL for tags."""
+    from glassgrad.data.target import NumberTarget
+    from glassgrad.train.predictor import TablePredictor
+    from glassgrad.train.tag_predictor import TagPredictor
 
+    if isinstance(predictor, TagPredictor):
+        return tagged_text(data.tokens, predictor.predict(data))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    target = predictor.target
-    predicted = predictor.predict(table).tolist()
-    if isinstance(target, ClassTarget):
-        writer.writerow([target.name, *(f"p({label})" for label in target.classes)])
-        rows = predictor.probabilities(table).tolist()
-        writer.writerows([label, *map(shortened, row)] for label, row in zip(predicted, rows))
+    predicted = predictor.predict(data).tolist()
+    name, classes = "label", ()
+    if isinstance(predictor, TablePredictor):
+        target = predictor.target
+        name = target.name
+        if isinstance(target, NumberTarget):
+            writer.writerow([name])
+            writer.writerows([shortened(value)] for value in predicted)
+            return stream.getvalue()
+        classes = target.classes
     else:
-        writer.writerow([target.name])
-        writer.writerows([shortened(value)] for value in predicted)
+        classes = predictor.classes
+    writer.writerow([name, *(f"p({label})" for label in classes)])
+    rows = predictor.probabilities(data).tolist()
+    writer.writerows([label, *map(shortened, row)] for label, row in zip(predicted, rows))
     return stream.getvalue()
+
+
+def tagged_text(tokens: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> str:
+    """Sentences as CoNLL text.
+
+    >>> tagged_text([["a", "b"]], [["O", "B-x"]])
+    'a\\tO\\nb\\tB-x\\n\\n'
+    """
+    sentences = (zip(*pair) for pair in zip(tokens, tags))
+    return "".join("".join(f"{t}\t{tag}\n" for t, tag in s) + "\n" for s in sentences)
 
 
 def shortened(value: float) -> str:

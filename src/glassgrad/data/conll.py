@@ -80,3 +80,22 @@ def _token_and_tag(cells: list[str], place: str, tagged: bool) -> tuple[str, str
             "its tag are needed, with a tab or a space between. An empty line ends a sentence."
         )
     return cells[0], cells[-1]
+
+
+def check_same_tokens(predicted: TaggedText, truth: TaggedText) -> None:
+    """Raise BadInput, by file and line, where two files do not hold the same sentences.
+
+    Where one file spells a token in another way the tags still belong together; it is the number
+    of tokens in each sentence that must agree.
+    """
+    for i, (a, b) in enumerate(zip(predicted.tokens, truth.tokens)):
+        if len(a) != len(b):
+            raise BadInput(
+                f"{predicted.place(i)}: this sentence has {len(a)} tokens, the one at "
+                f"{truth.place(i)} has {len(b)}. Both files must hold the same sentences."
+            )
+    if len(predicted) != len(truth):
+        raise BadInput(
+            f"{predicted.path} has {len(predicted)} sentences, {truth.path} has {len(truth)}. "
+            "Both files must hold the same sentences."
+        )

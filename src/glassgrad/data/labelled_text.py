@@ -165,13 +165,9 @@ def _read_folder(folder: Path) -> TextSet:
 
 def _read_tree(folder: Path, groups: dict[str, list[Path]]) -> TextSet:
     found = [(file, name) for name, files in groups.items() for file in files]
-    texts = [
-        decode(read_bytes(f, str(f), "text file"), str(f), "plain").strip() for f, _ in found
-    ]
+    texts = [decode(read_bytes(f, str(f), "text file"), str(f), "plain").strip() for f, _ in found]
     empty = next((f for (f, _), text in zip(found, texts) if not text), None)
     if empty is not None:
         raise BadInput(f"{empty}: the file is empty. Remove it, or write the text into it.")
     labels = tuple(name for _, name in found)
-    return TextSet(
-        str(folder), "files", tuple(texts), labels, tuple(f"{f}:1" for f, _ in found)
-    )
+    return TextSet(str(folder), "files", tuple(texts), labels, tuple(f"{f}:1" for f, _ in found))

@@ -18,7 +18,8 @@ class Table:
     """Columns of stripped text, their names, and the line of each row.
 
     `columns[j][i]` is row i of column j; `lines[i]` is the line on which row i begins; `header`
-    says whether the names were read from the file or made from positions.
+    says whether the names were read from the file or made from positions; `notes` say what was read
+    otherwise than written.
 
     >>> t = Table("t.csv", ("a", "b"), (("1", "2"), ("x", "y")), (2, 3), header=True)
     >>> t.place(1), t.find("last"), len(t)
@@ -31,6 +32,7 @@ class Table:
     lines: tuple[int, ...]
     header: bool
     separator: str = ","
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)

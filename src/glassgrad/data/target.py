@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,22 @@ class ClassTarget:
                 )
             numbers[i] = found
         return numbers
+
+    def without_dots(self, table: Table, column: int) -> Table:
+        """The table with its labels' last dots taken off, where that alone makes them known.
+
+        So in the test file of the Adult data, `>50K.` is the class `>50K`. It is done when every
+        label ends in a dot, none is known as it stands, and all are without it; a note says so.
+        """
+        cells = set(table.columns[column])
+        known = {_key(label) for label in self.classes}
+        bare = {_key(cell.removesuffix(".")) for cell in cells}
+        if any(_key(c) in known or not c.endswith(".") for c in cells) or not bare <= known:
+            return table
+        columns = list(table.columns)
+        columns[column] = tuple(cell.removesuffix(".") for cell in columns[column])
+        note = f"{table.path}: all labels end in a dot here; they were read without it."
+        return replace(table, columns=tuple(columns), notes=(*table.notes, note))
 
     def validate(self) -> None:
         """Refuse fewer than two classes, or two of one name."""

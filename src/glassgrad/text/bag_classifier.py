@@ -10,6 +10,9 @@ from glassgrad.graph.errors import ShapeError
 from glassgrad.nn import Module
 from glassgrad.text.vocabulary import PADDING
 
+TEMPER = 0.3
+"""The part of each ratio that training starts with: the n-grams of a text are not independent."""
+
 
 class BagClassifier(Module):
     """Votes of shape (n-grams, classes) and a bias: the logits are sums of rows of `votes`.
@@ -40,7 +43,7 @@ class BagClassifier(Module):
         ratio[PADDING] = 0
         shares = np.bincount(labels, minlength=classes) / len(labels)
         # Two classes share one ratio with both signs: half of it each makes the sum right.
-        weight = 0.5 if classes == 2 else 1.0
+        weight = TEMPER * (0.5 if classes == 2 else 1.0)
         votes = (weight * ratio).astype(np.float32)
         return BagClassifier(votes, np.log(shares).astype(np.float32))
 

@@ -13,24 +13,10 @@ from glassgrad.data.preparation import Preparation
 from glassgrad.data.table import Table
 from glassgrad.data.target import ClassTarget, NumberTarget, refuse_missing
 from glassgrad.nn import MLP, softmax
+from glassgrad.train.outcome import TrainingReport
 from glassgrad.train.scores import class_scores, number_scores
 
 CHUNK = 8192
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    """How a predictor came to be: seed, epochs, rows of each part, and its test score."""
-
-    seed: int
-    engine: str
-    epochs: int
-    best_epoch: int
-    rows_train: int
-    rows_validation: int
-    rows_test: int
-    metric: str
-    test_score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +34,20 @@ class TablePredictor:
     header: bool
     report: TrainingReport
 
-    def read(self, path: str | Path) -> Table:
+    def read(self, path: str | Path, *, answers: bool = False) -> Table:
         """Read a CSV file with the columns the model was trained on, the target or not.
 
         With a header, columns are found by name and may stand in any order; without one by
-        position. Raises BadInput that names missing columns.
+        position. With `answers` the labels of the target are read too. Raises BadInput that names
+        missing columns.
         """
-        table = read_csv(path, header=self.header)
+        table = self._named(read_csv(path, header=self.header))
+        if answers and isinstance(self.target, ClassTarget) and self.target.name in table.names:
+            return self.target.without_dots(table, table.names.index(self.target.name))
+        return table
+
+    def _named(self, table: Table) -> Table:
+        """The table with the names of the training file."""
         if self.header:
             if not set(table.names) & set(self.preparation.names):
                 raise BadInput(

@@ -12,6 +12,9 @@ from glassgrad.train.history import Epoch
 LINES = 12
 """About how many lines are written where there is no terminal."""
 
+SHARES = ("accuracy", "precision", "recall")
+"""Scores that are shares of one, as are all kinds of F1."""
+
 
 def figure(value: float) -> str:
     """A number as people read it.
@@ -28,7 +31,8 @@ def score(name: str, value: float) -> str:
     >>> score("accuracy", 0.98333), score("RMSE", 50123.4)
     ('accuracy 98.33%', 'RMSE 50,123')
     """
-    return f"{name} {value:.2%}" if name == "accuracy" else f"{name} {figure(value)}"
+    share = name in SHARES or name.startswith("F1")
+    return f"{name} {value:.2%}" if share else f"{name} {figure(value)}"
 
 
 def describe_epoch(record: Epoch, metric: str) -> str:

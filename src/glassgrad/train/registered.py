@@ -6,14 +6,23 @@ from glassgrad.data.column import CategoryColumn, NumericColumn
 from glassgrad.data.preparation import Preparation
 from glassgrad.data.target import ClassTarget, NumberTarget
 from glassgrad.nn import MLP, Activation, Linear, Sequential
-from glassgrad.train.predictor import TablePredictor, TrainingReport
+from glassgrad.text.bag_classifier import BagClassifier
+from glassgrad.text.vocabulary import Vocabulary
+from glassgrad.text.window_tagger import WindowTagger
+from glassgrad.train.image_predictor import ImagePredictor
+from glassgrad.train.outcome import TrainingReport
+from glassgrad.train.predictor import TablePredictor
+from glassgrad.train.tag_predictor import TagPredictor
+from glassgrad.train.text_predictor import TextPredictor
 
 KINDS: dict[str, type] = {
     c.__name__: c
     for c in (
         Activation,
+        BagClassifier,
         CategoryColumn,
         ClassTarget,
+        ImagePredictor,
         Linear,
         MLP,
         NumberTarget,
@@ -21,6 +30,10 @@ KINDS: dict[str, type] = {
         Preparation,
         Sequential,
         TablePredictor,
+        TagPredictor,
+        TextPredictor,
         TrainingReport,
+        Vocabulary,
+        WindowTagger,
     )
 }

@@ -14,10 +14,12 @@ from glassgrad.data.preparation import Preparation
 from glassgrad.data.split import Split, split_rows
 from glassgrad.data.table import Table
 from glassgrad.data.target import ClassTarget, Kind, NumberTarget, find_classes, refuse_missing
-from glassgrad.nn import MLP, cross_entropy, squared_error
+from glassgrad.nn import MLP, squared_error
 from glassgrad.optim import Adam
+from glassgrad.train.class_loss import ACCURACY, class_loss
 from glassgrad.train.history import Fit, Watcher
-from glassgrad.train.predictor import TablePredictor, TrainingReport
+from glassgrad.train.outcome import Outcome, draft_report, share_of_commonest
+from glassgrad.train.predictor import TablePredictor
 from glassgrad.train.trainer import Metric, Trainer
 from glassgrad.transform import random
 
@@ -41,16 +43,6 @@ class TableOptions:
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     max_categories: int = 100
-
-
-@dataclass(frozen=True, eq=False)
-class TableRun:
-    """A trained predictor, how its training went, and its scores on the rows held out."""
-
-    predictor: TablePredictor
-    fit: Fit
-    scores: dict[str, float]
-    baseline: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +92,7 @@ def prepare(table: Table, options: TableOptions) -> TableTask:
     return TableTask(table, preparation, target, parts, preparation.encode(table), truth)
 
 
-def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = None) -> TableRun:
+def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = None) -> Outcome:
     """Train a network on a prepared table and test it on the rows held out."""
     sizes = [task.preparation.width, *options.hidden, task.target.width]
     network = MLP.init(sizes, key=random.key(options.seed))
@@ -135,44 +127,33 @@ def plan(rows: int, options: TableOptions) -> tuple[int, int, int]:
 def loss_and_metric(target: ClassTarget | NumberTarget) -> tuple[Callable[..., Any], Metric]:
     """The loss of a network for a target, and the figure that people read."""
     if isinstance(target, ClassTarget):
-        return _class_loss, Metric("accuracy", _accuracy)
+        return class_loss, ACCURACY
     return _number_loss, Metric("RMSE", _number_loss, lambda mean: math.sqrt(mean) * target.scale)
-
-
-def _class_loss(model: MLP, x: Any, labels: Any) -> Any:
-    return cross_entropy(model(x), labels)
 
 
 def _number_loss(model: MLP, x: Any, y: Any) -> Any:
     return squared_error(model(x), y)
 
 
-def _accuracy(model: MLP, x: Any, labels: Any) -> Any:
-    logits = model(x)
-    chosen = np.arange(logits.shape[1]) == labels[:, None]
-    return np.mean(np.sum(np.where(chosen, logits, 0), axis=1) == np.max(logits, axis=1))
-
-
-def _test(task: TableTask, options: TableOptions, fit: Fit) -> TableRun:
+def _test(task: TableTask, options: TableOptions, fit: Fit) -> Outcome:
     parts = task.parts
-    sizes = (len(parts.train), len(parts.validation), len(parts.test))
-    metric = "accuracy" if isinstance(task.target, ClassTarget) else "RMSE"
-    draft = TrainingReport(
-        options.seed, options.engine, len(fit.history), fit.best, *sizes, metric, 0.0
+    classes = isinstance(task.target, ClassTarget)
+    metric = "accuracy" if classes else "RMSE"
+    draft = draft_report(
+        fit, parts, len(parts.test), seed=options.seed, engine=options.engine, metric=metric
     )
     predictor = TablePredictor(
         fit.model, task.preparation, task.target, task.table.names, task.table.header, draft
     )
     held = task.table.rows(parts.test)
     scores = predictor.evaluate(held)
-    report = replace(draft, test_score=scores[metric])
-    predictor = replace(predictor, report=report)
-    return TableRun(predictor, fit, scores, _baseline(task))
-
-
-def _baseline(task: TableTask) -> float:
-    """The score of always answering the mean, or the commonest class, of the training rows."""
-    train, test = task.truth[task.parts.train], task.truth[task.parts.test]
-    if isinstance(task.target, NumberTarget):
-        return float(((test - train.mean()) ** 2).mean() ** 0.5)
-    return float((test == np.bincount(train).argmax()).mean())
+    predictor = replace(predictor, report=replace(draft, test_score=scores[metric]))
+    train, test = task.truth[parts.train], task.truth[parts.test]
+    if classes:
+        baseline, guess = share_of_commonest(train, test), "always answering the commonest class"
+    else:
+        baseline, guess = (
+            float(((test - train.mean()) ** 2).mean() ** 0.5),
+            "always answering the mean",
+        )
+    return Outcome(predictor, fit, scores, baseline, guess)
