@@ -9,6 +9,7 @@ from glassgrad.nn.cross_entropy import (
     softmax,
 )
 from glassgrad.nn.exchange import named_arrays, with_arrays
+from glassgrad.nn.formula import parameter_formula
 from glassgrad.nn.initialise import kaiming, reinitialised, xavier
 from glassgrad.nn.layer import Activation, Dropout, Embedding, Linear, PReLU
 from glassgrad.nn.loss import absolute_error, huber, l2, squared_error
@@ -16,6 +17,7 @@ from glassgrad.nn.module import Module, count_parameters, evaluating, static, tr
 from glassgrad.nn.network import MLP, Sequential, initial_state
 from glassgrad.nn.normalise import BatchNorm, BatchStatistics, LayerNorm
 from glassgrad.nn.recurrent import GRUCell, Recurrent, RNNCell
+from glassgrad.nn.summary import Summary, summary
 
 __all__ = [
     "ACTIVATIONS",
@@ -33,6 +35,7 @@ __all__ = [
     "RNNCell",
     "Recurrent",
     "Sequential",
+    "Summary",
     "absolute_error",
     "binary_cross_entropy",
     "count_parameters",
@@ -46,6 +49,7 @@ __all__ = [
     "l2",
     "log_softmax",
     "named_arrays",
+    "parameter_formula",
     "reinitialised",
     "relu",
     "sigmoid",
@@ -53,6 +57,7 @@ __all__ = [
     "softplus",
     "squared_error",
     "static",
+    "summary",
     "tanh",
     "training",
     "with_arrays",
