@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.transform.jacobian import jacobian as jacobian
     from glassgrad.transform.jit import jit as jit
     from glassgrad.transform.loop import scan as scan
+    from glassgrad.transform.minimize import minimize as minimize
     from glassgrad.transform.remat import remat as remat
     from glassgrad.transform.stop import stop_gradient as stop_gradient
     from glassgrad.transform.vmap import per_example_grad as per_example_grad
@@ -64,6 +65,7 @@ _HOMES = {
     "transform.jacobian": "hessian jacobian",
     "transform.jit": "jit",
     "transform.loop": "scan",
+    "transform.minimize": "minimize",
     "transform.remat": "remat",
     "transform.stop": "stop_gradient",
     "transform.vmap": "per_example_grad per_example_norms vmap",
