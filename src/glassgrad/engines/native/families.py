@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,14 +19,17 @@ from glassgrad.engines.native.expression import (
     Uniform,
     loads,
 )
-from glassgrad.engines.native.step import Draw, Loop, Reduction, Repeat, Scatter
+from glassgrad.engines.native.sorting import work_bytes
+from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Repeat, Scatter
 from glassgrad.engines.native.strided import Strided, reducible
 from glassgrad.engines.native.unsupported import unsupported
 from glassgrad.graph.family import Cast
 from glassgrad.graph.node import Item, Node
+from glassgrad.graph.op import Op
 from glassgrad.ops.loop import Scan
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
+from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Update
 
 if TYPE_CHECKING:
@@ -91,20 +95,32 @@ def plan_item(p: Planner, node: Node) -> Buffer:
     """A result of a node with several: all of them are computed at once."""
     owner = node.inputs[0]
     op = owner.op
-    if not isinstance(op, Scan) or owner.outputs is None:
+    plan = _RESULTS.get(type(op))
+    if plan is None or owner.outputs is None:
         raise unsupported(owner, "it has no machine code yet")
     items = {n.op.index: n for n in p.roots.users[owner] if isinstance(n.op, Item)}
     results = [
         p.new_buffer(items[i]) if i in items else Buffer("arena", dtype, shape)
         for i, (shape, dtype) in enumerate(owner.outputs)
     ]
-    _repeat(p, owner, op, results)
+    plan(p, owner, results)
     for i, item in items.items():
         p.buffers[item] = results[i]
     return p.buffers[node]
 
 
-def _repeat(p: Planner, node: Node, op: Scan, results: list[Buffer]) -> None:
+def _sort(p: Planner, node: Node, results: list[Buffer]) -> None:
+    op, x = node.op, node.inputs[0]
+    assert isinstance(op, Sort)
+    source = Load(*p.stored_view(x, {}))
+    size = work_bytes(x.dtype, x.shape[op.axis])
+    work = Buffer("arena", np.dtype(np.uint8), (size,))
+    p.append(Arrange([node], [], source, *results, op.axis, work))
+
+
+def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
+    op = node.op
+    assert isinstance(op, Scan)
     operands = [p.contiguous(x) for x in node.inputs]
     if not op.length:
         for x, result in zip(node.inputs[: op.carries], results):
@@ -132,3 +148,9 @@ def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
     assert isinstance(target, Gather)
     p.append(Loop([node], [Store(start, buffer, whole)]))
     p.append(Scatter([node], [], target, added, values.shape))
+
+
+_RESULTS: dict[type[Op], Callable[[Planner, Node, list[Buffer]], None]] = {
+    Scan: _repeat,
+    Sort: _sort,
+}

@@ -15,7 +15,8 @@ from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Stor
 from glassgrad.engines.native.flat import FlatNest, suits
 from glassgrad.engines.native.nest import Nest, vector_lanes
 from glassgrad.engines.native.philox import emit_draw
-from glassgrad.engines.native.step import Draw, Loop, Reduction, Scatter, Step
+from glassgrad.engines.native.sorting import emit_sort
+from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Scatter, Step
 from glassgrad.engines.native.strided import collapse
 from glassgrad.graph.dtype import BOOL
 
@@ -28,6 +29,8 @@ def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Va
         _Reducer(f, step, pointers, status).emit()
     elif isinstance(step, Draw):
         emit_draw(f, step, pointers)
+    elif isinstance(step, Arrange):
+        emit_sort(f, step, pointers)
     elif isinstance(step, Scatter):
         _scatter(f, step, pointers, status)
     else:

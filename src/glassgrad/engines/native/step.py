@@ -179,6 +179,39 @@ class Draw(Step):
 
 
 @dataclass(eq=False)
+class Arrange(Step):
+    """The rows along an axis, sorted: their values and where these came from."""
+
+    whole = True
+    source: Load
+    values: Buffer
+    places: Buffer
+    axis: int
+    work: Buffer
+
+    def roots(self) -> list[Expr]:
+        """What is sorted."""
+        return [self.source]
+
+    def reads(self) -> list[Buffer]:
+        """What is sorted, and the work space."""
+        return [*super().reads(), self.work]
+
+    def writes(self) -> list[Buffer]:
+        """Both results and the work space."""
+        return [self.values, self.places, self.work]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what is sorted."""
+        return self.source.view.shape
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"sort along axis {self.axis} of {list(self.shape)}"
+
+
+@dataclass(eq=False)
 class Repeat(Step):
     """A body run `length` times: carries go round, rows are read and stacked row by row.
 
