@@ -19,7 +19,7 @@ from glassgrad.array.protocol import FUNCTIONS, METHODS, UFUNCS
 from glassgrad.graph.dtype import SUPPORTED
 
 NARROW = {np.dtype(d) for d in ("bool", "int8", "uint8", "int16", "uint16")}
-BITWISE = (np.bitwise_and, np.bitwise_or, np.invert)
+BITWISE = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
 DTYPES = [pytest.param(d, id=d.name) for d in SUPPORTED]
 PARTNERS = [np.dtype(d) for d in ("bool", "int8", "int64", "uint32", "float32", "float64")]
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from glassgrad.array.index import Index, parse
+from glassgrad.array.index import Index, parse, seen_shape
 from glassgrad.array.protocol import HANDLERS, METHODS
 from glassgrad.array.storage import Cell, look, put, stays_view
 from glassgrad.engines.reference import bound_order, interpret
@@ -30,7 +30,7 @@ from glassgrad.graph.op import Op, Shape
 from glassgrad.graph.provenance import at_caller
 from glassgrad.graph.text import text
 from glassgrad.graph.traverse import topological_order
-from glassgrad.ops.gather import take
+from glassgrad.ops.gather import scatter, take
 from glassgrad.ops.select import where
 
 
@@ -231,21 +231,16 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         if found.key is not None and not self._path:
             key = self._key + found.key
             return Array(cell=self._cell, key=key, shape=self._shape[len(found.key) :])
-        shape = self._shape
-        for op in found.path:
-            shape = getattr(op, "lengths", None) or getattr(op, "shape", shape)
-        return self.view(*found.path, shape=shape)
+        return self.view(*found.path, shape=seen_shape(self._shape, found.path))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if is_array(index) and index.dtype == np.bool_:
-            self._write_where(index, value)
+        if is_array(index) and index.dtype == np.bool_ and np.shape(value) in ((), (1,)):
+            self._write_where(index, value)  # no need to know the mask
             return
         found = self._parse(index)
         if found.arrays:
-            raise NoRuleError(
-                "assignment at an array of integers has no rule yet: use np.add.at on zeros, or "
-                f"np.where with a mask{at_caller()}"
-            )
+            self.change_at(found, value, scatter)
+            return
         if found.key is not None and not self._path:
             Array(
                 cell=self._cell, key=self._key + found.key, shape=self._shape[len(found.key) :]
@@ -254,17 +249,21 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         self[index].write(value)
 
     def _write_where(self, mask: Any, value: Any) -> None:
-        if np.shape(value) not in ((), (1,)) and np.shape(value) != self.shape:
-            raise NoRuleError(
-                f"assignment of an array at a mask has no rule yet: use np.where{at_caller()}"
-            )
         old = self.node
         chosen = as_node(mask, old.trace)
         chosen = chosen if chosen.ndim == old.ndim else _lead_mask(chosen, old)
         self.write(Array(where.apply(chosen, self._fit(value), old)))
 
-    def _fit(self, value: Any) -> Node:
-        """A value as a node of this array's dtype and shape, under NumPy's same-kind rule."""
+    def change_at(self, index: Index, value: Any, change: Callable[..., Node]) -> None:
+        """Scatter or add values at arrays of integers; duplicates count in order."""
+        seen = self.view(*index.path, shape=seen_shape(self._shape, index.path))
+        indices, axis = _indices(index, self), index.axis
+        shape = (*seen.shape[:axis], *indices[0].shape, *seen.shape[axis + len(indices) :])
+        seen.write(Array(change(seen.node, self._fit(value, shape), indices, axis)))
+
+    def _fit(self, value: Any, shape: Shape | None = None) -> Node:
+        """A value as a node of this array's dtype, and of a shape, by NumPy's same-kind rule."""
+        shape = self.shape if shape is None else shape
         node = as_node(value, self._cell.base.trace)
         if node.dtype != self.dtype and not np.can_cast(node.dtype, self.dtype, "same_kind"):
             raise DTypeError(
@@ -272,13 +271,13 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
                 f"of dtype {node.dtype}, or convert with .astype{at_caller()}"
             )
         node = cast(node, self.dtype)
-        while node.ndim > self.ndim and node.shape[0] == 1:
+        while node.ndim > len(shape) and node.shape[0] == 1:
             node = look(node, parse(0, node.shape, is_array, np.nonzero).path)
         try:
-            return broadcast_to(node, self.shape)
+            return broadcast_to(node, shape)
         except ShapeError:
             raise ShapeError(
-                f"cannot write values of shape {node.shape} into shape {self.shape}{at_caller()}"
+                f"cannot write values of shape {node.shape} into shape {shape}{at_caller()}"
             ) from None
 
     def write(self, value: Any) -> None:
@@ -346,9 +345,7 @@ def _indices(index: Index, owner: Array) -> list[Node]:
 
 def _check(index: Index, owner: Array, nodes: list[Node]) -> None:
     """Constant indices are checked here, on the user's line; computed ones when they run."""
-    shape = owner.shape
-    for op in index.path:
-        shape = getattr(op, "lengths", None) or getattr(op, "shape", shape)
+    shape = seen_shape(owner.shape, index.path)
     for given, n in zip(index.arrays, shape[index.axis :]):
         if isinstance(given, np.ndarray) and given.size and (given.max() >= n or given.min() < -n):
             raise IndexRangeError(

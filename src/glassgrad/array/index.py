@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.graph.errors import IndexRangeError, NoRuleError
+from glassgrad.graph.errors import IndexRangeError
 from glassgrad.graph.family import Reshape
 from glassgrad.graph.op import Op, Shape
 from glassgrad.graph.provenance import at_caller
-from glassgrad.ops.view import Slice
+from glassgrad.ops.view import Slice, Transpose
 
 
 class Index(NamedTuple):
@@ -92,17 +92,27 @@ def _walk(parts: Sequence[Any], shape: Shape, is_array: Callable[[Any], bool]) -
         lengths.append(length)
         if is_array(part) or isinstance(part, slice):
             kept.append(length)
-    if places and places != list(range(places[0], places[0] + len(places))):
-        raise NoRuleError(
-            f"index arrays that are not side by side have no rule yet: transpose first{at_caller()}"
-        )
     path: list[Op] = []
     op = Slice(tuple(starts), tuple(steps), tuple(lengths))
     if op.lengths != shape or any(s != 1 for s in steps):
         path.append(op)
     if tuple(kept) != op.lengths:
         path.append(Reshape(tuple(kept)))
+    if places and places[-1] - places[0] >= len(places):  # not side by side: NumPy puts them first
+        path.append(Transpose((*places, *(i for i in range(len(kept)) if i not in places))))
+        places = [0]
     return Index(tuple(path), _leading(parts, starts), tuple(arrays), places[0] if places else 0)
+
+
+def seen_shape(shape: Shape, path: Sequence[Op]) -> Shape:
+    """The shape of what a view path shows of an array."""
+    for op in path:
+        if isinstance(op, Transpose):
+            shape = tuple(shape[i] for i in op.perm)
+        else:
+            assert isinstance(op, Slice | Reshape)
+            shape = op.lengths if isinstance(op, Slice) else op.shape
+    return shape
 
 
 def _leading(parts: Sequence[Any], starts: Sequence[int]) -> tuple[int, ...] | None:

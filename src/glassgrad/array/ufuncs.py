@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +10,9 @@ import numpy as np
 
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import HANDLERS, UFUNCS
-from glassgrad.graph.dtype import promote
-from glassgrad.graph.dtype import FLOAT64, as_dtype
+from glassgrad.graph.dtype import BOOL, FLOAT64, as_dtype, promote, to_float
 from glassgrad.graph.errors import DTypeError, NegativePowerError, NoRuleError
-from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
+from glassgrad.graph.family import Elementwise, cast, literal, reshape
 from glassgrad.graph.node import Node, Trace, constant
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
@@ -20,6 +20,7 @@ from glassgrad.ops.arithmetic import divide, power, square
 from glassgrad.ops.compare import less, less_equal
 from glassgrad.ops.contract import matmul
 from glassgrad.ops.gather import scatter_add
+from glassgrad.ops.prefix import cumprod, cumsum, cumulate
 from glassgrad.ops.product import product
 from glassgrad.ops.reduce import normal_axes, reduce, sum_
 from glassgrad.ops.select import bounded_above, bounded_below
@@ -64,6 +65,41 @@ def _reciprocal(x: Value) -> Node:
     return divide.apply(1, x)
 
 
+def _real(x: Value) -> Any:
+    """Integers and booleans in float64, reals as they are."""
+    return cast(x, to_float(x.dtype)) if isinstance(x, Node) else x
+
+
+def _whole(name: str) -> Callable[..., Node]:
+    """Division with a remainder; of two booleans in int8, as in NumPy."""
+
+    def run(x: Value, y: Value) -> Node:
+        if all(isinstance(v, bool) or (isinstance(v, Node) and v.dtype == BOOL) for v in (x, y)):
+            x = cast(x, np.dtype(np.int8)) if isinstance(x, Node) else int(x)
+            y = cast(y, np.dtype(np.int8)) if isinstance(y, Node) else int(y)
+        return REGISTRY[name].apply(x, y)
+
+    return run
+
+
+def _ignoring_nan(extreme: Callable[..., Node]) -> Callable[..., Node]:
+    """maximum or minimum, of which a NaN is the other operand."""
+
+    def run(x: Value, y: Value) -> Node:
+        result = extreme(x, y)
+        for a, b in ((x, y), (y, x)):
+            if isinstance(a, Node) and a.dtype.kind == "f":
+                result = REGISTRY["where"].apply(REGISTRY["isnan"].apply(a), b, result)
+        return result
+
+    return run
+
+
+def _logaddexp2(x: Value, y: Value) -> Node:
+    op, two = REGISTRY["logaddexp"], math.log(2)
+    return op.apply(*(v * two for v in op.operands(x, y))) * (1 / two)
+
+
 UFUNCS.update(
     {
         getattr(np, name): op.apply
@@ -84,14 +120,33 @@ UFUNCS.update(
         np.reciprocal: _reciprocal,
         np.bitwise_and: REGISTRY["logical_and"].apply,
         np.bitwise_or: REGISTRY["logical_or"].apply,
+        np.bitwise_xor: REGISTRY["logical_xor"].apply,
         np.invert: REGISTRY["logical_not"].apply,
+        np.floor_divide: _whole("floor_divide"),
+        np.remainder: _whole("remainder"),
+        np.fmod: _whole("fmod"),
+        np.fabs: lambda x: REGISTRY["abs"].apply(_real(x)),
+        np.deg2rad: lambda x: _real(x) * (math.pi / 180),
+        np.radians: lambda x: _real(x) * (math.pi / 180),
+        np.rad2deg: lambda x: _real(x) * (180 / math.pi),
+        np.degrees: lambda x: _real(x) * (180 / math.pi),
+        np.fmax: _ignoring_nan(bounded_below),
+        np.fmin: _ignoring_nan(bounded_above),
+        np.logaddexp2: _logaddexp2,
     }
 )
-_BOOLEAN = {np.bitwise_and, np.bitwise_or, np.invert}
+_BOOLEAN = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}
 _REDUCTIONS = {
     np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min",
-    np.logical_and: "all", np.logical_or: "any",
+    np.logical_and: "all", np.logical_or: "any", np.logaddexp: "logsumexp",
 }  # fmt: skip
+_ACCUMULATIONS = {
+    np.add: cumsum,
+    np.multiply: cumprod,
+    np.maximum: lambda x, axis: cumulate(x, axis, REGISTRY["maximum"].apply),
+    np.minimum: lambda x, axis: cumulate(x, axis, REGISTRY["minimum"].apply),
+    np.logaddexp: lambda x, axis: cumulate(_real(x), axis, REGISTRY["logaddexp"].apply),
+}
 
 
 def operands(inputs: Sequence[Any]) -> list[Value]:
@@ -181,27 +236,37 @@ def _reduce(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     (x,) = operands(inputs)
     assert isinstance(x, Node)
     axes = normal_axes(axis, x.ndim, f"np.{ufunc.__name__}.reduce")
+    x = _real(x) if kind == "logsumexp" else x
     run = {"sum": sum_, "prod": product}.get(kind)
     return Array(run(x, axes, keepdims) if run else reduce(x, kind, axes, keepdims))
 
 
-def _add_at(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
+def _at(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
     target, index, values = inputs
-    if ufunc is not np.add or not isinstance(target, Array):
+    if ufunc not in (np.add, np.subtract) or not isinstance(target, Array):
         raise NoRuleError(
-            f"np.{ufunc.__name__}.at has a rule only for np.add.at on an array made inside the "
-            f"traced function, by np.zeros{at_caller()}"
+            f"np.{ufunc.__name__}.at has a rule only for np.add.at and np.subtract.at on an array "
+            f"made inside the traced function, by np.zeros{at_caller()}"
         )
     parsed = target._parse(np.asarray(index) if isinstance(index, list) else index)
-    if not parsed.arrays or parsed.path:
-        target[index] = target[index] + values
-        return
-    base = target.node
-    indices = [as_node(a, base.trace) for a in parsed.arrays]
-    shape = np.broadcast_shapes(*(i.shape for i in indices))
-    indices = [broadcast_to(i, shape) for i in indices]
-    read = target[index]
-    target.write(Array(scatter_add(base, read._fit(values), indices, parsed.axis)))
+    if parsed.arrays:
+        added = values if ufunc is np.add else np.negative(values)
+        target.change_at(parsed, added, scatter_add)
+    else:
+        target[index] = ufunc(target[index], values)
+
+
+def _accumulate(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    run = _ACCUMULATIONS.get(ufunc)
+    axis = kwargs.pop("axis", 0)
+    extra = [k for k, v in kwargs.items() if v is not None]
+    if run is None or extra:
+        raise NoRuleError(
+            f"np.{ufunc.__name__}.accumulate has no rule yet {extra or ''}{at_caller()}"
+        )
+    x = inputs[0].node
+    (axis,) = normal_axes(axis, x.ndim, f"np.{ufunc.__name__}.accumulate")
+    return Array(run(x, axis))
 
 
 def _outer(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -214,7 +279,8 @@ def _outer(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
 _METHODS: dict[str, Callable[..., Any]] = {
     "__call__": _call,
     "reduce": _reduce,
-    "at": _add_at,
+    "accumulate": _accumulate,
+    "at": _at,
     "outer": _outer,
 }
 HANDLERS["ufunc"] = call_ufunc
