@@ -64,8 +64,8 @@ def minimize(
 
     `method` is "gd", "momentum", "newton" or "lbfgs". Four rules stop it, and the result says which
     fired: the norm of the gradient is below `tol`; `max_steps` updates are made; `patience` ones
-    bring no lower value; or the values blow up. Where descent fails since its learning rate is above
-    2/λ, λ the largest curvature at the minimum, the message says so. The step is compiled
+    bring no lower value; or the values blow up. Where descent fails since its learning rate is
+    above 2/λ, λ the largest curvature at the minimum, the message says so. The step is compiled
     once, by `engine`; None takes "native", and "reference" where an op has no machine code: the
     message and `.engine` tell.
 
