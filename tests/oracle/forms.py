@@ -8,24 +8,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import glassgrad as gg
-from glassgrad.diff import reverse
+from glassgrad.diff import forward, reverse
 from glassgrad.graph.algebra import NODES
 from glassgrad.graph.text import text
 from glassgrad.ops.arithmetic import power
 
 
 class Form(NamedTuple):
-    """The derivative of f(a, b) by operand `by`, in letters; nothing is rewritten before or after."""
+    """The derivative of f(a, b) by operand `by`, in letters; nothing is rewritten before or after.
+
+    In forward mode `want` is the tangent, for the tangent t of that operand.
+    """
 
     f: Callable[[Any, Any], Any]
     want: str
     by: int = 0
+    forward: bool = False
 
     def check(self) -> None:
         """Raise an AssertionError if it reads otherwise."""
-        variables = gg.variables("a b")
-        (found,) = reverse.gradients(self.f(*variables).node, [variables[self.by].node])
-        assert text(found) == self.want, f"{text(found)}, not {self.want}"
+        a, b, t = gg.variables("a b t")
+        y, x = self.f(a, b).node, (a, b)[self.by].node
+        (found,) = forward.jvp([y], {x: t.node}) if self.forward else reverse.gradients(y, [x])
+        assert found is not None and text(found) == self.want, f"{found and text(found)}, not {self.want}"
 
 
 def raised(a: Any, c: float) -> Any:
@@ -52,5 +57,9 @@ FORMS = [
     Form(lambda a, b: np.maximum(a, 0), "where(0 < a, 1, 0)"),
     *(Form(lambda a, b, c=c: raised(a, c), want)
       for c, want in ((0.0, "1*0"), (1.0, "1"), (2.0, "2*a"), (3.0, "3*a**2"), (1.5, "1.5*a**0.5"))),
+    Form(lambda a, b: a + b, "t", forward=True),
+    Form(lambda a, b: a - b, "-t", 1, forward=True),
+    Form(lambda a, b: a * b, "t*b", forward=True),
+    Form(lambda a, b: np.exp(a), "t*exp(a)", forward=True),
     Form(lambda a, b: a**b, "where(a == 0 & b == 0, 0, b*a**(b - 1))"),
 ]  # fmt: skip

@@ -58,6 +58,8 @@ LOOPS = [
          (np.array(0.5),), (_random(3),), (np.array(3.0),), 3),
     Loop("an output that is a constant", lambda k, c, x, a: ([c[0] + a[0]], [a[0] * 1.0]),
          (np.array(0.5),), (), (np.array(3.0),), 2),
+    Loop("an output without a derivative", lambda k, c, x, a: ([c[0] * a[0]], [k.floor(c[0]), c[0] * 2.0]),
+         (np.array(0.5),), (), (np.array(3.0),), 3),
     Loop("a question among the outputs", lambda k, c, x, a: ([c[0] * a[0]], [k.less(c[0], 1.0), c[0]]),
          (np.array(0.5),), (), (np.array(3.0),), 2),
     Loop("no step", lambda k, c, x, a: ([c[0] * a[0] + x[0]], [c[0] * x[0]]), (np.array(0.5),),

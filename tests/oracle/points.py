@@ -15,7 +15,7 @@ from glassgrad.graph.node import Trace, new_input
 EDGES = (0.0, -0.0, 5e-324, -1e-300, 1e-12, -1e-5, 0.5, 1.0, -1.0, 2.0, -3.0, 20.0, -37.5, 40.0, -40.0,
          1000.0, -1000.0, 1e8, -1e18, 1e300, np.inf, -np.inf, np.nan)  # fmt: skip
 FEW_EDGES = (0.0, -0.0, 1e-12, 0.5, 1.0, -1.0, 2.0, -3.0, 40.0, 1e8, np.inf, -np.inf, np.nan)
-FEWEST_EDGES = (0.0, 1.0, -1.0, 2.5, 1e8, -np.inf, np.nan)
+FEWEST_EDGES = (0.0, 1.0, -1.0, 1.5, -3.0, 1e8, -np.inf, np.nan)
 ONE_ZERO = ("arctan2",)  # jumps between the two zeros, which are one in mathematics
 SAMPLES = {1: 48, 2: 32, 3: 24}
 

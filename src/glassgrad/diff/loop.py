@@ -21,7 +21,7 @@ def _floats(nodes: Sequence[Node]) -> list[int]:
 
 
 def scan_jvp(node: Node, tangents: Sequence[Node | None], jvp: Pushforward) -> list[Node | None]:
-    """A scan over pairs of values and tangents: (carry, ċ), (x, ẋ), (constant, ȧ)."""
+    """A scan over pairs of values and tangents: (carry, ċ), (x, ẋ), (constant, ȧ); ẏ comes out alone."""
     op = node.op
     assert isinstance(op, Scan)
     params, outputs = op.body.fresh()
@@ -38,12 +38,11 @@ def scan_jvp(node: Node, tangents: Sequence[Node | None], jvp: Pushforward) -> l
         operands += [node.inputs[i] for i in group]
         operands += [_or_zero(tangents[i], node.inputs[i]) for i in group if i in dots]
     first = [outputs[j] for j in range(c)] + [t for j, t in zip(real, moved) if j < c]
-    rest = [outputs[j] for j in range(c, len(outputs))] + [t for j, t in zip(real, moved) if j >= c]
+    rest = [t for j, t in zip(real, moved) if j >= c]
     carries = c + sum(i < c for i in dots)
     rows = r + sum(c <= i < c + r for i in dots)
     results = scan(Function(new_params, first + rest), carries, rows, op.length, operands)
-    at = [*range(c, carries), *range(carries + len(outputs) - c, len(results))]
-    tangent_of = dict(zip(real, (results[i] for i in at)))
+    tangent_of = dict(zip(real, results[c:]))
     return [tangent_of.get(j) for j in range(len(outputs))]
 
 

@@ -40,7 +40,8 @@ class Traced(NamedTuple):
         """Nodes as what the caller gets: handles, or values computed now."""
         if not self.lazy:
             values = evaluate(finish(nodes), self.trace.root().values)
-            return unflatten(tree, [_own(v) for v in values])
+            held = {id(v) for v in self.trace.root().values.values()}
+            return unflatten(tree, [_own(v, held) for v in values])
         open_ended = ACTIVE.get() is None
         found = tidy(nodes) if open_ended else nodes
         return unflatten(tree, [Array(n) for n in found])
@@ -53,12 +54,18 @@ class Traced(NamedTuple):
                 table.clear()
 
 
-def _own(value: Any) -> Any:
-    """A result that shares no memory with an argument or a constant; 0-d as a NumPy scalar."""
+def _own(value: Any, held: set[int]) -> Any:
+    """A result that shares no memory with an argument, a constant or another result.
+
+    `held` are the identities of arrays that somebody has; 0-d results are NumPy scalars.
+    """
     value = np.asarray(value)
     if value.ndim == 0:
         return value[()]
-    return value if value.flags.owndata and value.flags.writeable else value.copy()
+    if id(value) in held or not value.flags.owndata or not value.flags.writeable:
+        return value.copy()
+    held.add(id(value))
+    return value
 
 
 def label_of(f: Function) -> str:
