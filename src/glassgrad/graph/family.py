@@ -332,4 +332,4 @@ def literal(x: Any) -> float | None:
     if x.name == "broadcast":
         x = x.inputs[0]
     value = constant_value(x)
-    return float(value) if value is not None and value.size == 1 else None
+    return float(value.item()) if value is not None and value.size == 1 else None
