@@ -107,6 +107,4 @@ def describe_baseline(result: Outcome) -> str:
     """What an answer that needs no learning would score."""
     from glassgrad.train.progress import score
 
-    return (
-        f"always answering {result.guess} would give {score(result.report.metric, result.baseline)}"
-    )
+    return f"{result.guess} would give {score(result.report.metric, result.baseline)}"
