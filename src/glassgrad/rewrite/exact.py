@@ -98,7 +98,7 @@ def _product_with_itself(node: Node) -> Node | None:
     return square.apply(x) if x is y else None
 
 
-@law("x**1 -> x", EXACT, "power", lambda x: np.power(x, np.float64(1) * np.ones(3)), [V])
+@law("x**1 -> x", EXACT, "power", lambda x: np.power(x, np.ones_like(x)), [V])
 def _first_power(node: Node) -> Node | None:
     return node.inputs[0] if literal(node.inputs[1]) == 1 else None
 
@@ -142,7 +142,8 @@ def _broadcast_twice(node: Node) -> Node | None:
     return node.inputs[0] if node.inputs[0].shape == node.shape else None
 
 
-@law("part of a filled array -> a filled array", EXACT, "slice", lambda x: x * np.ones(5)[1:4], [V])
+@law("part of a filled array -> a filled array", EXACT, "slice",
+     lambda x: x * np.ones_like(np.concatenate([x, x]))[1:4], [V])  # fmt: skip
 def _slice_of_fill(node: Node) -> Node | None:
     match node.inputs[0]:
         case Node("broadcast", (x,)) if x.shape == ():
@@ -188,14 +189,14 @@ def _filled_with(node: Node, value: Any) -> Node:
 
 
 _FOLDED: dict[str, Callable[..., Any]] = {
-    "add": lambda x: x * (np.float64(1) + np.ones(())),
-    "subtract": lambda x: x * (np.ones(()) - 3.0),
-    "multiply": lambda x: x * (np.ones(()) * 3.0),
-    "divide": lambda x: x * (np.ones(()) / 3.0),
-    "negative": lambda x: x * (-(np.ones(()) * 3)),
-    "square": lambda x: x * np.square(np.ones(()) * 3),
-    "power": lambda x: x * np.power(np.ones(()) * 3, 1.5),
-    "sqrt": lambda x: x * np.sqrt(np.ones(()) * 3),
+    "add": lambda x: x * (np.full_like(x, 3.0) + 1.0),
+    "subtract": lambda x: x * (np.full_like(x, 3.0) - 1.0),
+    "multiply": lambda x: x * (np.full_like(x, 3.0) * 2.0),
+    "divide": lambda x: x * (np.full_like(x, 3.0) / 2.0),
+    "negative": lambda x: x * (-np.full_like(x, 3.0)),
+    "square": lambda x: x * np.square(np.full_like(x, 3.0)),
+    "power": lambda x: x * np.power(np.full_like(x, 3.0), 1.5),
+    "sqrt": lambda x: x * np.sqrt(np.full_like(x, 3.0)),
 }
 for _name, _example in _FOLDED.items():
     law(f"{_name} of constants -> a constant", EXACT, _name, _example, [V])(_fold)

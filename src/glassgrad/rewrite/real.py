@@ -32,7 +32,7 @@ def _times_zero(node: Node) -> Node | None:
     return full_like(node, 0) if literal(x) == 0 or literal(y) == 0 else None
 
 
-@law("x**2 by power -> x**2", REAL_EQUAL, "power", lambda x: np.power(x, np.full(3, 2.0)), [V])
+@law("x**2 by power -> x**2", REAL_EQUAL, "power", lambda x: np.power(x, np.full_like(x, 2.0)), [V])
 def _second_power(node: Node) -> Node | None:
     return k.square(node.inputs[0]) if literal(node.inputs[1]) == 2 else None
 
