@@ -193,4 +193,3 @@ _RULES: dict[type[Op], BodyRule] = {
 def body_rule(op: Op) -> BodyRule | None:
     """The rule for an op that holds functions, None for any other op."""
     return _RULES.get(type(op))
-

@@ -66,14 +66,10 @@ def _real_results(node: Node) -> list[int]:
 
 def _seeds(node: Node, gs: Given) -> list[Node]:
     """The cotangents of the real results, zeros where there is none."""
-    return [
-        zeros_like(item(node, j)) if (g := gs[j]) is None else g for j in _real_results(node)
-    ]
+    return [zeros_like(item(node, j)) if (g := gs[j]) is None else g for j in _real_results(node)]
 
 
-def _apply(
-    node: Node, change: Callable[[Function], Function], extra: Sequence[Node]
-) -> list[Node]:
+def _apply(node: Node, change: Callable[[Function], Function], extra: Sequence[Node]) -> list[Node]:
     """The op of the same kind on changed functions, with more operands."""
     bodies = [change(f) for f in node.op.parameters()]
     return results_of(type(node.op)(*bodies), *node.inputs, *extra)

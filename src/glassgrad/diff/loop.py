@@ -21,7 +21,7 @@ def _floats(nodes: Sequence[Node]) -> list[int]:
 
 
 def scan_jvp(node: Node, tangents: Sequence[Node | None], jvp: Pushforward) -> list[Node | None]:
-    """A scan over pairs of values and tangents: (carry, ċ), (x, ẋ), (constant, ȧ); ẏ comes out alone."""
+    """A scan over pairs of values and tangents: (carry, ċ), (x, ẋ), (constant, ȧ); out comes ẏ."""
     op = node.op
     assert isinstance(op, Scan)
     params, outputs = op.body.fresh()

@@ -83,7 +83,7 @@ class ScatterAdd(Op):
 
 
 class Scatter(Op):
-    """The first operand with the second written over it at integer indices; the last write stays."""
+    """The first operand, the second written over it at integer indices; the last write stays."""
 
     name = "scatter"
     verb = "routes the gradient to what was written last, and to what was not overwritten"
@@ -136,7 +136,9 @@ def _distinct(indices: Sequence[Node], extents: Shape) -> bool:
     if any(v is None for v in known):
         return False
     shape = indices[0].shape
-    placed = [np.broadcast_to(v, shape).ravel() % n for v, n in zip(known, extents) if v is not None]
+    placed = [
+        np.broadcast_to(v, shape).ravel() % n for v, n in zip(known, extents) if v is not None
+    ]
     return len(set(zip(*(v.tolist() for v in placed)))) == indices[0].size
 
 

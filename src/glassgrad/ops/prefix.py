@@ -52,8 +52,8 @@ def cumsum(x: Node, axis: int) -> Node:
 def cumulate(x: Node, axis: int, join: Callable[[Node, Node], Node]) -> Node:
     """The partial results of an associative `join` along an axis, by doubling the reach.
 
-    After the step of reach d each element joins the 2d elements before it. No rule is needed: cumprod
-    is right at zeros, to any order.
+    After the step of reach d each element joins the 2d elements before it. No rule is needed:
+    cumprod is right at zeros, to any order.
     """
     n, reach = x.shape[axis], 1
     while reach < n:

@@ -1,7 +1,7 @@
 """gg.explain: the story of one entry of a gradient, in words and numbers.
 
-Each step is upstream × local = downstream: what the consumer's cotangent was, by which rule and which
-line it was passed on, and how the products sum to the entry.
+Each step is upstream × local = downstream: what the consumer's cotangent was, by which rule and
+which line it was passed on, and how the products sum to the entry.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LONGEST = 70  # characters of a formula in a line
 
 
 class Product(NamedTuple):
-    """One summand of an entry: what came from downstream of the loss, times the local derivative."""
+    """One summand of an entry: what came from the loss, times the local derivative."""
 
     where: str
     upstream: float
@@ -176,9 +176,13 @@ def _passing(
     (whole,) = _values([term.node], values)
     amount = float(np.asarray(whole)[index])
     if consumer is None:
-        return Passing("the loss itself", _line(node), "seed", "the loss by itself is 1", amount, (), 0)
+        return Passing(
+            "the loss itself", _line(node), "seed", "the loss by itself is 1", amount, (), 0
+        )
     upstream = ledger.cotangent(consumer) if consumer.outputs is None else None
-    products = [] if upstream is None else _products(consumer, term.operand, upstream, index, values)
+    products = (
+        [] if upstream is None else _products(consumer, term.operand, upstream, index, values)
+    )
     products.sort(key=lambda p: -abs(p.upstream * p.local))
     name = getattr(consumer.op, "kind", consumer.name)
     return Passing(
@@ -212,10 +216,8 @@ def _local(consumer: Node, op: Elementwise, operand: int) -> Node:
     return found if isinstance(found, Node) else one * (0.0 if found is None else found)
 
 
-def _linear_products(
-    consumer: Node, operand: int, g: Any, hit: Any, values: Any
-) -> list[Product]:
-    """For views and sums: the elements that the entry reaches, each with a local derivative of 1."""
+def _linear_products(consumer: Node, operand: int, g: Any, hit: Any, values: Any) -> list[Product]:
+    """For views and sums: the elements that the entry reaches, each with a local slope of 1."""
     tangents: list[Node | None] = [None] * len(consumer.inputs)
     tangents[operand] = constant(consumer.trace, hit.astype(consumer.inputs[operand].dtype))
     moved = consumer.op.jvp(consumer, tangents)
@@ -223,9 +225,7 @@ def _linear_products(
     if reached is None:
         return []
     places = np.argwhere(reached)
-    return [
-        Product(_place(p), float(g[tuple(p)]), float(reached[tuple(p)])) for p in places
-    ]
+    return [Product(_place(p), float(g[tuple(p)]), float(reached[tuple(p)])) for p in places]
 
 
 def _contract_products(

@@ -120,9 +120,7 @@ class _Call:
             found = (found,)
         wanted, tree = (params, self.tree) if back else (outputs, out)
         given = _entries(tuple(found) if back else found, tree)
-        results = [
-            self._fitted(v, x) for v, x in zip(given, wanted) if x.dtype.kind == "f"
-        ]
+        results = [self._fitted(v, x) for v, x in zip(given, wanted) if x.dtype.kind == "f"]
         extra = [*values, *(a for a, m in zip(arriving, moving) if m)]
         self._capture(results, [*params, *extra])
         return params, extra, results
