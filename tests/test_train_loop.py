@@ -54,9 +54,9 @@ def test_the_engines_agree_and_a_seed_repeats():
 def test_the_step_is_the_gradient_step_by_hand():
     x, y = line(8)
     model = trainer().model
-    leaves, structure = flatten((model, SGD(lr=0.1).init(model)))
+    leaves, structure = flatten((model, SGD(lr=0.1).init(model), None, ()))
     new, value = trainer(SGD(lr=0.1)).compiled_step(structure)(tuple(leaves), x, y)
-    new, _ = unflatten(structure, list(new))
+    new, *_ = unflatten(structure, list(new))
     w, b = model.layers[0].weight, model.layers[0].bias
     error = x @ w.T + b - y
     assert float(value) == pytest.approx(float((error**2).mean()), rel=1e-6)

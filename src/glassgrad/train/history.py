@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """The figures of one pass over the data; nan where there was nothing to measure."""
+    """The figures of one pass over the data; nan where there was nothing to measure.
+
+    `metric` is the first of the metrics, `figures` holds them all by name.
+    """
 
     number: int
     loss: float
     validation: float
     metric: float
     seconds: float
+    figures: tuple[tuple[str, float], ...] = ()
+
+
+class History(tuple[Epoch, ...]):
+    """The epochs of a run in order; it draws itself in a notebook."""
+
+    __slots__ = ()
+
+    def svg(self) -> str:
+        """The curves of the losses, and of the metrics, as a picture."""
+        from glassgrad.train.curves import draw_history
+
+        return draw_history(self)
+
+    def _repr_html_(self) -> str:
+        return self.svg()
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +43,15 @@ class Fit:
 
     `stopped` says why the run ended: all epochs done, no better validation loss within the
     patience, Ctrl-C, or a loss that was no longer finite. `best` is the epoch of the model,
-    0 when none was completed.
+    0 when none was completed. `statistics` are the running ones that belong to the model.
     """
 
     model: Any
     state: Any
-    history: tuple[Epoch, ...]
+    history: History
     best: int
     stopped: Literal["epochs", "early", "interrupted", "diverged"]
+    statistics: Any = None
 
 
 class Watcher(Protocol):
@@ -67,3 +88,30 @@ class Silent:
 
     def close(self) -> None:
         """Say nothing."""
+
+
+class Several:
+    """Several watchers as one; each is told everything, in order."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self.watchers = tuple(watchers)
+
+    def begin(self, epochs: int, batches: int, metric: str) -> None:
+        """Tell them that training starts."""
+        for watcher in self.watchers:
+            watcher.begin(epochs, batches, metric)
+
+    def batch(self, epoch: int, batch: int, loss: float) -> None:
+        """Tell them of a batch."""
+        for watcher in self.watchers:
+            watcher.batch(epoch, batch, loss)
+
+    def epoch(self, record: Epoch) -> None:
+        """Tell them of an epoch."""
+        for watcher in self.watchers:
+            watcher.epoch(record)
+
+    def close(self) -> None:
+        """Tell them that training ended."""
+        for watcher in self.watchers:
+            watcher.close()

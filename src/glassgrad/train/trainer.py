@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from glassgrad.data.arrays import as_arrays
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.batches import batches, count_rows
+from glassgrad.nn import evaluating
 from glassgrad.optim import Optimiser
-from glassgrad.train.history import Epoch, Fit, Silent, Watcher
+from glassgrad.train.history import Epoch, Fit, History, Several, Silent, Watcher
+from glassgrad.train.run import Run, check_checkpoint_target, load_run, save_run, start
+from glassgrad.transform import random
 from glassgrad.transform.gradient import value_and_grad
 from glassgrad.transform.jit import jit
 from glassgrad.transform.tree import Tree, flatten, unflatten
@@ -34,113 +41,164 @@ class Metric:
     finish: Callable[[float], float] = float
 
 
-@dataclass
-class _Run:
-    """Where a run stands; replaced piece by piece, each by one assignment.
-
-    `leaves` are the arrays of (model, state): a compiled step takes a plain tuple fastest.
-    """
-
-    leaves: tuple[Any, ...]
-    structure: Tree
-    best: tuple[float, int, Any]
-    history: list[Epoch]
-    stopped: Any = "epochs"
-
-    @property
-    def model(self) -> Any:
-        """The model as it is now."""
-        return unflatten(self.structure, list(self.leaves))[0]
-
-    @property
-    def state(self) -> Any:
-        """The state of the optimiser as it is now."""
-        return unflatten(self.structure, list(self.leaves))[1]
-
-
 @dataclass(frozen=True, eq=False)
 class Trainer:
     """Trains `model` to make `loss(model, *batch)` small with optimiser `opt`.
 
-    Forward pass, backward pass and update are one function compiled by `engine`, "native" or
-    "reference"; none is ever used in place of the other.
+    A loss that takes `key=` is given a fresh key for every batch. One that takes `state=` is given
+    the running statistics, at first `statistics`, and returns (loss, new statistics). Forward
+    pass, backward pass and update are one function compiled by `engine`, "native" or "reference";
+    none is ever used in place of the other. Gradients are clipped, and collected over several
+    batches, by optimisers that do so: `optim.Clipped` and `optim.Accumulated`.
     """
 
     model: Any
     loss: Callable[..., Any]
     opt: Optimiser
     engine: str = "native"
+    statistics: Any = None
 
     def fit(
         self,
-        data: Sequence[np.ndarray],
+        data: Any,
         epochs: int = 10,
         *,
         batch: int = 32,
-        validation: Sequence[np.ndarray] | None = None,
+        validation: Any = None,
         patience: int | None = None,
-        metric: Metric | None = None,
+        metric: Metric | Sequence[Metric] | None = None,
         seed: int = 0,
-        watch: Watcher | None = None,
+        watch: Watcher | Sequence[Watcher] | None = None,
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
     ) -> Fit:
         """Train on arrays that share their first axis, for `epochs` passes.
 
-        With `validation` arrays the model of the best validation loss is kept, and `patience`
-        epochs without a better one end the run. Ctrl-C ends it too; what is best so far is
-        returned. Raises BadInput for arrays that do not fit together, and FloatingPointError when
+        `data` is a tuple of arrays, or an iterable of examples (see `as_arrays`). With
+        `validation` data the model of the best validation loss is kept, and `patience` epochs
+        without a better one end the run. Ctrl-C ends it too; what is best so far is returned.
+        After every epoch the run is written to the folder `checkpoint`; with `resume` it goes on
+        from there, and ends as it would have ended without the break, bit for bit on the same
+        machine. Raises BadInput for arrays that do not fit together, and FloatingPointError when
         the loss is not finite before anything was learned.
         """
         if epochs < 1 or batch < 1:
             raise BadInput(f"epochs and batch must be at least 1, not {epochs} and {batch}.")
+        if resume and checkpoint is None:
+            raise BadInput("to resume, name the folder of the checkpoint.")
+        data = as_arrays(data)
+        held = None if validation is None else as_arrays(validation)
         rows = count_rows(data)
-        watch = watch or Silent()
-        leaves, structure = flatten((self.model, self.opt.init(self.model)))
-        run = _Run(tuple(leaves), structure, (math.inf, 0, self.model), [])
-        step = self.compiled_step(structure)
-        judge = self.compiled_judge(structure, metric)
+        metrics = (metric,) if isinstance(metric, Metric) else tuple(metric or ())
         generator = np.random.default_rng(seed)
-        watch.begin(epochs, max(1, rows // batch), metric.name if metric else "")
+        run = self._start(seed)
+        about = {"rows": rows, "batch": batch, "seed": seed, "patience": patience}
+        about |= {"engine": self.engine, "validation rows": 0 if held is None else count_rows(held)}
+        folder = None if checkpoint is None else Path(checkpoint)
+        if folder is not None:
+            check_checkpoint_target(folder)
+            if resume:
+                run = load_run(folder, run, generator, about)
+        self._fit(run, data, held, epochs, batch, patience, metrics, generator, _one(watch),
+                  lambda: folder and save_run(folder, run, generator, about))  # fmt: skip
+        return _finish(run)
+
+    def _start(self, seed: int) -> Run:
+        key = random.key(seed) if _asks(self.loss, "key") else ()
+        return start(self.model, self.opt.init(self.model), self.statistics, key)
+
+    def _fit(
+        self,
+        run: Run,
+        data: Sequence[np.ndarray],
+        held: Sequence[np.ndarray] | None,
+        epochs: int,
+        batch: int,
+        patience: int | None,
+        metrics: Sequence[Metric],
+        generator: np.random.Generator,
+        watch: Watcher,
+        save: Callable[[], object],
+    ) -> None:
+        step = self.compiled_step(run.structure)
+        judge = self.compiled_judge(run.structure, metrics)
+        watch.begin(epochs, max(1, len(data[0]) // batch), metrics[0].name if metrics else "")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
-                for number in range(1, epochs + 1):
+                for number in range(len(run.history) + 1, epochs + 1):
+                    if run.ended:
+                        break
                     started = time.perf_counter()
                     loss = _one_pass(step, run, batches(data, batch, generator), number, watch)
-                    record = _measure(judge, run, (number, loss, started), validation, metric)
+                    record = _measure(judge, run, (number, loss, started), held, metrics)
                     watch.epoch(record)
-                    if not _keep_best(run, record, validation is not None, patience):
-                        break
+                    run.ended = not _keep_best(run, record, held is not None, patience)
+                    save()
         except KeyboardInterrupt:
             run.stopped = "interrupted"
         finally:
             watch.close()
-        _, best, model = run.best
-        if run.stopped == "diverged" and not best:
-            raise Diverged(
-                "the loss is not a finite number in the first epoch. Use a smaller learning rate, "
-                "or look for wild values in the data."
-            )
-        return Fit(model, run.state, tuple(run.history), best, run.stopped)
 
     def compiled_step(self, structure: Tree) -> Callable[..., tuple[Any, Any]]:
-        """The step (leaves of model and state, *batch) -> (new leaves, loss), to be compiled."""
+        """The step (leaves, *batch) -> (new leaves, loss), to be compiled."""
+        remembers = self.statistics is not None
 
         def step(leaves: tuple[Any, ...], *batch: Any) -> tuple[Any, Any]:
-            model, state = unflatten(structure, list(leaves))
-            value, gradient = value_and_grad(self.loss)(model, *batch)
-            new, _ = flatten(self.opt.step(model, gradient, state))
+            model, state, statistics, key = unflatten(structure, list(leaves))
+            extra: dict[str, Any] = {"state": statistics} if remembers else {}
+            if not isinstance(key, tuple):
+                pair = random.split(key)
+                key, extra["key"] = pair[0], pair[1]
+            slope = value_and_grad(partial(self.loss, **extra), has_aux=remembers)
+            value, gradient = slope(model, *batch)
+            if remembers:
+                value, statistics = value
+            model, state = self.opt.step(model, gradient, state)
+            new, _ = flatten((model, state, statistics, key))
             return tuple(new), value
 
         return jit(step, engine=self.engine)
 
-    def compiled_judge(self, structure: Tree, metric: Metric | None) -> Callable[..., Any]:
-        """The pair (loss, what the metric measures) of (leaves, *arrays), to be compiled."""
+    def compiled_judge(self, structure: Tree, metrics: Sequence[Metric]) -> Callable[..., Any]:
+        """The loss and what the metrics measure, of (leaves, *arrays), to be compiled.
 
-        def judge(leaves: tuple[Any, ...], *arrays: Any) -> tuple[Any, Any]:
-            model, _ = unflatten(structure, list(leaves))
-            loss = self.loss(model, *arrays)
-            return loss, metric.measure(model, *arrays) if metric else loss
+        The model is used as after training: dropout off, running statistics in place.
+        """
+
+        def judge(leaves: tuple[Any, ...], *arrays: Any) -> tuple[Any, ...]:
+            model, _, statistics, _ = unflatten(structure, list(leaves))
+            model = evaluating(model)
+            known = {"key": random.key(0), "state": statistics}
+
+            def ask(f: Callable[..., Any]) -> Any:
+                found = f(model, *arrays, **{k: v for k, v in known.items() if _asks(f, k)})
+                return found[0] if isinstance(found, tuple) else found
+
+            return tuple(ask(f) for f in (self.loss, *(m.measure for m in metrics)))
 
         return jit(judge, engine=self.engine)
+
+
+def _asks(f: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter of this name."""
+    return name in inspect.signature(f).parameters
+
+
+def _one(watch: Watcher | Sequence[Watcher] | None) -> Watcher:
+    if watch is None:
+        return Silent()
+    return Several(watch) if isinstance(watch, Sequence) else watch
+
+
+def _finish(run: Run) -> Fit:
+    _, best, leaves = run.best
+    if run.stopped == "diverged" and not best:
+        raise Diverged(
+            "the loss is not a finite number in the first epoch. Use a smaller learning rate, "
+            "or look for wild values in the data."
+        )
+    model, _, statistics = run.parts(leaves)
+    return Fit(model, run.parts(run.leaves)[1], History(run.history), best, run.stopped, statistics)
 
 
 class Diverged(BadInput, FloatingPointError):
@@ -149,36 +207,35 @@ class Diverged(BadInput, FloatingPointError):
 
 def means(
     judge: Callable[..., Any], leaves: tuple[Any, ...], arrays: Sequence[np.ndarray]
-) -> tuple[float, float]:
-    """The means over all rows of the two figures of a judge, a chunk at a time."""
+) -> list[float]:
+    """The means over all rows of the figures of a judge, a chunk at a time."""
     rows = count_rows(arrays)
-    total = np.zeros(2)
-    for start in range(0, rows, CHUNK):
-        piece = [a[start : start + CHUNK] for a in arrays]
-        total += np.array([float(v) for v in judge(leaves, *piece)]) * len(piece[0])
-    return float(total[0] / rows), float(total[1] / rows)
+    total: np.ndarray | float = 0.0
+    for begin in range(0, rows, CHUNK):
+        piece = [a[begin : begin + CHUNK] for a in arrays]
+        total = total + np.array([float(v) for v in judge(leaves, *piece)]) * len(piece[0])
+    return (np.asarray(total) / rows).tolist()
 
 
 def _measure(
     judge: Callable[..., Any],
-    run: _Run,
+    run: Run,
     known: tuple[int, float, float],
-    validation: Sequence[np.ndarray] | None,
-    metric: Metric | None,
+    held: Sequence[np.ndarray] | None,
+    metrics: Sequence[Metric],
 ) -> Epoch:
     """The record of an epoch of which number, loss and start are known; it enters the history."""
     number, loss, started = known
-    held, figure = math.nan, math.nan
-    if validation is not None:
-        held, measured = means(judge, run.leaves, validation)
-        figure = metric.finish(measured) if metric else math.nan
-    record = Epoch(number, loss, held, figure, time.perf_counter() - started)
+    validation, *measured = [math.nan] if held is None else means(judge, run.leaves, held)
+    figures = tuple((m.name, m.finish(v)) for m, v in zip(metrics, measured))
+    first = figures[0][1] if figures else math.nan
+    record = Epoch(number, loss, validation, first, time.perf_counter() - started, figures)
     run.history.append(record)
     return record
 
 
 def _one_pass(
-    step: Callable[..., tuple[Any, Any]], run: _Run, source: Any, number: int, watch: Watcher
+    step: Callable[..., tuple[Any, Any]], run: Run, source: Any, number: int, watch: Watcher
 ) -> float:
     total, done = 0.0, 0
     for piece in source:
@@ -189,7 +246,7 @@ def _one_pass(
     return total / done
 
 
-def _keep_best(run: _Run, record: Epoch, validated: bool, patience: int | None) -> bool:
+def _keep_best(run: Run, record: Epoch, validated: bool, patience: int | None) -> bool:
     """Note the best model so far; whether training should go on."""
     judged = record.validation if validated else record.loss
     if not (math.isfinite(judged) and math.isfinite(record.loss)):
@@ -197,7 +254,7 @@ def _keep_best(run: _Run, record: Epoch, validated: bool, patience: int | None) 
         return False
     best, at, _ = run.best
     if judged < best or not validated:
-        run.best = (judged, record.number, run.model)
+        run.best = (judged, record.number, run.leaves)
     elif patience is not None and record.number - at >= patience:
         run.stopped = "early"
         return False
