@@ -133,3 +133,42 @@ def test_what_is_not_real_is_passed_on():
 def test_bad_arguments(args):
     with pytest.raises(CalculusError):
         gg.check_grads(lambda *x: x[0], args)
+
+
+def test_lines_inside_branches_and_kinks_inside_loops():
+    wrong = gg.define_op("wrong", lambda x: x * x, partials=lambda x: 2.1 * x)
+
+    def branch(w):
+        def yes(w):
+            z = np.exp(w)
+            return wrong(z)
+
+        return gg.cond(w > 0, yes, lambda w: w, w)
+
+    with pytest.raises(DerivativeError, match=r"at fault is wrong(.|\n)*return wrong\(z\)"):
+        gg.check_grads(branch, (0.7,))
+    gg.check_grads(branch, (-0.7,))
+
+    def rnn(w, xs):
+        def body(c, x):
+            y = np.maximum(c * w + x, 0)
+            return y, c
+
+        return np.sum(gg.scan(body, np.zeros(3), xs)[1] ** 2)
+
+    w = np.array([0.5, -0.2, 0.9])
+    gg.check_grads(rnn, (w, RNG.normal(size=(6, 3))))
+    with pytest.raises(KinkError, match=r"kink of relu(.|\n)*np.maximum\(c \* w \+ x, 0\)"):
+        gg.check_grads(rnn, (w, np.zeros((6, 3))))
+
+
+def test_a_wrong_rule_of_a_loop_itself_is_named(monkeypatch):
+    from glassgrad.diff import bodies
+    from glassgrad.ops.loop import Scan
+
+    push, pull = bodies.BODIES[Scan]
+    monkeypatch.setitem(bodies.BODIES, Scan, (push, lambda *a: [
+        None if g is None else g * 2.0 for g in pull(*a)
+    ]))  # fmt: skip
+    with pytest.raises(DerivativeError, match=r"wrong VJP of order 1(.|\n)*at fault is scan"):
+        gg.check_grads(lambda w: gg.scan(lambda c, _: (np.sin(c) * w, None), w, length=3)[0], (0.7,))

@@ -169,13 +169,12 @@ class Trace:
         found: list[Any] = []
         seen: set[Node] = set()
         todo = [node]
-        origins = self.root().origins
         while todo:
             at = todo.pop()
             if at in seen:
                 continue
             seen.add(at)
-            for origin in origins.get(at, ()):
+            for origin in at.trace.root().origins.get(at, ()):
                 if origin.site is not None and origin.site not in found:
                     found.append(origin.site)
                 if origin.source is not None:

@@ -31,6 +31,8 @@ def _const(node: Node) -> Piece:
     if value.size == 1:
         text = _number(value.reshape(()))
         return text, 14 if text.startswith("-") else ATOM
+    if value.ndim == 2 and len(value) > 1 and np.array_equal(value, np.eye(len(value))):
+        return f"eye({len(value)})", ATOM
     return f"const{list(value.shape)}" if value.size > 6 else str(value.tolist()), ATOM
 
 

@@ -64,8 +64,8 @@ def rebuild(
             continue
         inputs = tuple(new[x] for x in node.inputs)
         made = node
-        if inputs != node.inputs:
-            with node.trace.making("rewrite", node, rule):
+        if inputs != node.inputs:  # made where the inputs live: another trace, for a body
+            with inputs[0].trace.making("rewrite", node, rule):
                 made = make(node.op, *inputs)
         new[node] = made if change is None else change(node, made)
     return new

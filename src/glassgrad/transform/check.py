@@ -16,14 +16,13 @@ from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.diff import forward, reverse
+from glassgrad.diff.unroll import unrolled
 from glassgrad.diff.widen import widened
 from glassgrad.engines.reference import evaluate, interpret
 from glassgrad.graph.errors import CalculusError, GlassgradError
 from glassgrad.graph.family import Elementwise
-from glassgrad.graph.function import Function as Body
 from glassgrad.graph.node import NDArray, Node, Trace, item, make, new_input
 from glassgrad.graph.traverse import topological_order
-from glassgrad.ops.loop import Scan
 from glassgrad.ops.reduce import zeros_like
 from glassgrad.rewrite.pipeline import stabilise
 from glassgrad.transform.difference import KinkError, Line, Measured, site_of
@@ -216,7 +215,8 @@ def _explained(
         f"gg.check_grads of {label_of(f)}: wrong {compared.wrong} of order {level}: along a random "
         f"direction {_numbers(compared)}"
     )
-    fault = _first_fault(outputs, values)
+    flat = unrolled(outputs, values, evaluate)  # an op inside a loop is looked for first
+    fault = _first_fault(flat, values) or _first_fault(outputs, values)
     if fault is None:
         return (
             f"{whole}\n  every op by itself agrees with differences: look at writes into "
@@ -257,8 +257,7 @@ def _fault_of(node: Node, operands: Sequence[NDArray]) -> str | None:
         except KinkError:
             continue  # differences say nothing there
         if compared is not None and compared.wrong:
-            inside = _inside(node, operands)
-            return inside or _named(node, i, compared)
+            return _named(node, i, compared)
     return None
 
 
@@ -276,16 +275,6 @@ def _alone(node: Node, operands: Sequence[NDArray], index: int) -> Comparison | 
         return None
     seeds = [_variable(y, rng.normal(size=y.shape), values) for y in outputs]
     return _along(outputs, seeds, {xs[index]: _direction(operands[index], rng)}, values)
-
-
-def _inside(node: Node, operands: Sequence[NDArray]) -> str | None:
-    """The op at fault in the body of a loop, at the values of its first step."""
-    if not isinstance(node.op, Scan) or node.op.length == 0:
-        return None
-    body: Body = node.op.body
-    c, r = node.op.carries, node.op.rows
-    first = [x[0] if c <= i < c + r else x for i, x in enumerate(operands)]
-    return _first_fault(body.outputs, dict(zip(body.params, first)))
 
 
 def _named(node: Node, index: int, compared: Comparison) -> str:

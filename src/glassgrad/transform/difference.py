@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engines.reference import interpret
+from glassgrad.diff.unroll import unrolled
+from glassgrad.engines.reference import evaluate, interpret
 from glassgrad.graph.errors import GlassgradError
 from glassgrad.graph.node import NDArray, Node
 from glassgrad.graph.provenance import Site
@@ -47,9 +48,9 @@ class Line:
         values: Mapping[Node, Any],
         along: Mapping[Node, NDArray],
     ) -> None:
-        self.outputs, self.weights = outputs, weights
+        self.outputs, self.weights = unrolled(outputs, values, evaluate), weights
         self.values, self.along = values, along
-        order = topological_order(outputs, values)
+        order = topological_order(self.outputs, values)
         moving = descendants(order, along)
         self.constants = dict(values)
         for _ in interpret([n for n in order if n not in moving], self.constants):
