@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassgrad.engines.native.builder import Memo, NeedsBuffer
+from glassgrad.engines.native.expand import expanded
 from glassgrad.engines.native.expression import (
     Apply,
     Buffer,
@@ -20,7 +21,8 @@ from glassgrad.engines.native.expression import (
     loads,
 )
 from glassgrad.engines.native.sorting import work_bytes
-from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Repeat, Scatter
+from glassgrad.engines.native.spin import spins
+from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Repeat, Scatter, Spin
 from glassgrad.engines.native.strided import Strided, reducible
 from glassgrad.engines.native.unsupported import unsupported
 from glassgrad.graph.family import Cast
@@ -31,6 +33,7 @@ from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Update
+from glassgrad.rewrite.pipeline import finish
 
 if TYPE_CHECKING:
     from glassgrad.engines.native.planner import Planner
@@ -115,7 +118,8 @@ def _sort(p: Planner, node: Node, results: list[Buffer]) -> None:
     source = Load(*p.stored_view(x, {}))
     size = work_bytes(x.dtype, x.shape[op.axis])
     work = Buffer("arena", np.dtype(np.uint8), (size,))
-    p.append(Arrange([node], [], source, *results, op.axis, work))
+    values, places = results
+    p.append(Arrange([node], [], source, values, places, op.axis, work))
 
 
 def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
@@ -127,13 +131,18 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
             whole = Strided.contiguous(x.shape)
             p.append(Loop([node], [Store(p.whole(x), result, whole)]))
         return
-    body = type(p)(op.body.outputs, op.body.params, p.constants)
+    outputs, params = expanded(finish(op.body.outputs)), list(op.body.params)
+    if spins(params, outputs):
+        turns = (op.length, op.carries, op.rows)
+        p.append(Spin([node], [], params, outputs, operands, results, *turns))
+        return
+    body = type(p)(outputs, params, p.constants)
     spare = [Buffer("arena", b.dtype, b.shape) for b in results[: op.carries]]
     block = Buffer("arena", np.dtype(np.uint8), (0,))
     p.append(
         Repeat(
             [node], [], body.plan(), operands, results, spare, op.length, op.carries, op.rows,
-            list(op.body.params), block,
+            params, block,
         )
     )  # fmt: skip
 

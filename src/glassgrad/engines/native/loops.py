@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
-
-import numpy as np
 
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
@@ -15,12 +12,12 @@ from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Stor
 from glassgrad.engines.native.flat import FlatNest, suits
 from glassgrad.engines.native.nest import Nest, vector_lanes
 from glassgrad.engines.native.philox import emit_draw
+from glassgrad.engines.native.reduction import CHAINS, KINDS
 from glassgrad.engines.native.sorting import emit_sort
-from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Scatter, Step
+from glassgrad.engines.native.spin import emit_spin
+from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Scatter, Spin, Step
 from glassgrad.engines.native.strided import collapse
 from glassgrad.graph.dtype import BOOL
-
-_CHAINS = 4  # sums that run side by side: part of the definition of a reduction's tree
 
 
 def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Value | None) -> None:
@@ -29,6 +26,8 @@ def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Va
         _Reducer(f, step, pointers, status).emit()
     elif isinstance(step, Draw):
         emit_draw(f, step, pointers)
+    elif isinstance(step, Spin):
+        emit_spin(f, step, pointers)
     elif isinstance(step, Arrange):
         emit_sort(f, step, pointers)
     elif isinstance(step, Scatter):
@@ -97,29 +96,6 @@ def across(
         point(f.index(whole), f.tail_mask(lanes, n - whole))
 
 
-@dataclass(frozen=True)
-class _Kind:
-    combine: str
-    identity: Callable[[np.dtype[Any]], Any]
-
-
-def _lowest(dtype: np.dtype[Any]) -> Any:
-    return float("-inf") if dtype.kind == "f" else 0 if dtype == BOOL else int(np.iinfo(dtype).min)
-
-
-def _highest(dtype: np.dtype[Any]) -> Any:
-    return float("inf") if dtype.kind == "f" else 1 if dtype == BOOL else int(np.iinfo(dtype).max)
-
-
-_KINDS = {
-    "sum": _Kind("add", lambda d: 0),
-    "max": _Kind("maximum", _lowest),
-    "min": _Kind("minimum", _highest),
-    "any": _Kind("logical_or", lambda d: 0),
-    "all": _Kind("logical_and", lambda d: 1),
-}
-
-
 class _Reducer:
     """A reduction, in an order that only its shape and the machine's vector width decide.
 
@@ -134,7 +110,7 @@ class _Reducer:
         self.f, self.step, self.k = f, step, LLVMAlgebra(f)
         self.inner = loads([step.operand])
         self.outer = [a for a in loads([s.expr for s in step.stores]) if a not in self.inner]
-        self.kind = _KINDS[step.kind]
+        self.kind = KINDS[step.kind]
         self.dims, strides, classes = self._collapse()
         self.reduced = [a for a, c in enumerate(classes) if c]
         self.kept = [a for a, c in enumerate(classes) if not c]
@@ -189,7 +165,7 @@ class _Reducer:
         """One kept element: chains of vectors along the last axis, folded at the end."""
         f, axis = self.f, self.vector
         n = self.dims[axis] if axis is not None else 1
-        count = min(_CHAINS, max(1, -(-n // max(1, self.lanes))))
+        count = min(CHAINS, max(1, -(-n // max(1, self.lanes))))
         start = [self._identity(self.lanes)] * count
         order = [a for a in self.reduced if a != axis]
         chains = self.nest.open(order, lambda c: self._walk(list(c), n), start)
@@ -234,7 +210,7 @@ class _Reducer:
         step, nest = self.step, self.nest
         order = self.reduced[:-1]
         rows = self.dims[self.reduced[-1]] if self.reduced else 1
-        count = min(_CHAINS, max(1, rows))
+        count = min(CHAINS, max(1, rows))
         start = [self._identity(self.lanes)] * count
         chains = nest.open(order, lambda c: self._rows(list(c), rows, i, mask), start)
         memo: dict[Expr, Lanes] = {step.seed: self.k.wrap(self._tree(chains), step.seed.dtype)}

@@ -251,3 +251,34 @@ class Repeat(Step):
     def said(self) -> str:
         """A line for the report."""
         return f"{self.length} turns of a loop of {len(self.steps)} steps"
+
+
+@dataclass(eq=False)
+class Spin(Step):
+    """A loop with a small body, kept in registers; operands and results as of `Repeat`."""
+
+    whole = True
+    parameters: list[Node]
+    outputs: list[Node]
+    operands: list[Buffer]
+    results: list[Buffer]
+    length: int
+    carries: int
+    rows: int
+
+    def reads(self) -> list[Buffer]:
+        """The operands."""
+        return self.operands
+
+    def writes(self) -> list[Buffer]:
+        """The results."""
+        return self.results
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of turns."""
+        return (self.length,)
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"{self.length} turns of a loop in registers"

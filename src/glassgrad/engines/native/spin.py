@@ -1,0 +1,252 @@
+"""Loops with a small body, all in registers: each element of the body is a scalar of its own.
+
+A body of a few scalars (a descent in two variables, a recurrence) would spend its time calling
+steps and passing numbers through memory. Here views cost nothing, carries are loop variables, and
+what the body captures is loaded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+from glassgrad.engines.native.convert import converted, from_memory, to_memory
+from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
+from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.reduction import CHAINS, KINDS
+from glassgrad.engines.native.roots import is_costly
+from glassgrad.engines.native.step import Spin
+from glassgrad.graph.dtype import BOOL
+from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
+from glassgrad.graph.node import Const, Input, Node
+from glassgrad.graph.op import Op
+from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.reduce import Reduce
+from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
+
+_LARGEST = 16  # elements of one node
+_LARGEST_COSTLY = 4  # where a vector would do several exps at once
+_MOST = 800  # elements of all nodes
+
+Scalars = np.ndarray[Any, Any]  # of Lanes
+
+
+def spins(params: Sequence[Node], outputs: Sequence[Node]) -> bool:
+    """Whether a body is small enough, and of ops that are known element by element."""
+    order = topological_order([*params, *outputs])
+    if sum(node.size for node in order if node.outputs is None) > _MOST:
+        return False
+    return all(isinstance(n.op, Input | Const) or _fits(n) for n in order)
+
+
+def _fits(node: Node) -> bool:
+    if node.outputs is not None or type(node.op) not in _RULES:
+        return False
+    if isinstance(node.op, Reduce) and not _is_one_run(node.op, node.inputs[0].ndim):
+        return False
+    return node.size <= (_LARGEST_COSTLY if is_costly(node.op) else _LARGEST)
+
+
+def _is_one_run(op: Reduce, ndim: int) -> bool:
+    """Whether the reduced axes are neighbours, of a kind that has a tree."""
+    axes = sorted(op.axes)
+    return op.kind in KINDS and bool(axes) and axes[-1] - axes[0] == len(axes) - 1
+
+
+def emit_spin(f: Function, step: Spin, pointers: dict[Buffer, Value]) -> None:
+    """The loop; its carries are stored after the last turn, the stacked results in each."""
+    c, r = step.carries, step.rows
+    body = _Body(f, step.parameters, step.outputs)
+    fixed = [body.read(b, pointers[b], b.shape) for b in step.operands[c + r :]]
+    first = [body.read(b, pointers[b], b.shape) for b in step.operands[:c]]
+    stacked = step.results[c:]
+
+    def turn(i: Value, *carried: Value) -> list[Value]:
+        rows = [
+            body.read(b, _row(f, b, pointers[b], i), b.shape[1:]) for b in step.operands[c : c + r]
+        ]
+        found = body.run([*body.shaped(carried, first), *rows, *fixed])
+        for buffer, values in zip(stacked, found[c:]):
+            body.write(values, _row(f, buffer, pointers[buffer], i), buffer)
+        return body.flat(found[:c])
+
+    last = f.loop(0, step.length, 1, turn, body.flat(first))
+    for buffer, values in zip(step.results, body.shaped(last, first)):
+        body.write(values, pointers[buffer], buffer)
+
+
+def _row(f: Function, buffer: Buffer, pointer: Value, i: Value) -> Value:
+    return f.at(pointer, of_dtype(buffer.dtype), i * prod(buffer.shape[1:]))
+
+
+class _Body:
+    """The nodes of a body, each an array of scalars."""
+
+    def __init__(self, f: Function, params: Sequence[Node], outputs: Sequence[Node]) -> None:
+        self.f, self.k = f, LLVMAlgebra(f)
+        self.params, self.outputs = params, outputs
+        self.order = topological_order(outputs)
+
+    def read(self, buffer: Buffer, pointer: Value, shape: tuple[int, ...]) -> Scalars:
+        """Elements in memory as scalars."""
+        element = of_dtype(buffer.dtype)
+        places = (self.f.at(pointer, element, i) for i in range(prod(shape)))
+        values = [from_memory(self.k, self.f.load(element, p), buffer.dtype) for p in places]
+        return scalars(values, shape)
+
+    def write(self, values: Scalars, pointer: Value, buffer: Buffer) -> None:
+        """Scalars to memory."""
+        element = of_dtype(buffer.dtype)
+        for i, x in enumerate(values.reshape(-1)):
+            self.f.store(to_memory(self.k, x), self.f.at(pointer, element, i))
+
+    def flat(self, arrays: Sequence[Scalars]) -> list[Value]:
+        """The machine's values of some arrays, one after the other."""
+        return [x.value for array in arrays for x in array.reshape(-1)]
+
+    def shaped(self, values: Sequence[Value], like: Sequence[Scalars]) -> list[Scalars]:
+        """Values as arrays of the shapes and dtypes of others."""
+        it = iter(values)
+        return [
+            scalars([self.k.wrap(next(it), x.dtype) for x in array.reshape(-1)], array.shape)
+            for array in like
+        ]
+
+    def run(self, arguments: Sequence[Scalars]) -> list[Scalars]:
+        """The outputs for these arguments."""
+        known = dict(zip(self.params, arguments))
+        for node in self.order:
+            if node in known:
+                continue
+            if isinstance(node.op, Const):
+                known[node] = self._constant(node.op.value)
+            else:
+                known[node] = _RULES[type(node.op)](self, node, *(known[x] for x in node.inputs))
+        return [known[y] for y in self.outputs]
+
+    def number(self, value: Any, dtype: np.dtype[Any]) -> Lanes:
+        """A constant."""
+        element = I1 if dtype == BOOL else of_dtype(dtype)
+        return self.k.wrap(self.f.const(element, value), dtype)
+
+    def _constant(self, value: np.ndarray[Any, Any]) -> Scalars:
+        flat = value.reshape(-1)
+        return scalars([self.number(v.item(), value.dtype) for v in flat], value.shape)
+
+    # -- rules ----------------------------------------------------------------
+
+    def elementwise(self, node: Node, *operands: Scalars) -> Scalars:
+        """Each distinct tuple of scalars once: what was broadcast is not computed again."""
+        run = self._operation(node.op, node.dtype)
+        made: dict[tuple[int, ...], Lanes] = {}
+        values: list[Lanes] = []
+        for xs in zip(*(x.reshape(-1) for x in operands)):
+            key = tuple(map(id, xs))
+            if key not in made:
+                made[key] = run(*xs)
+            values.append(made[key])
+        return scalars(values, node.shape)
+
+    def _operation(self, op: Op, dtype: np.dtype[Any]) -> Callable[..., Lanes]:
+        if isinstance(op, Cast):
+            return lambda x: converted(self.k, x, dtype)
+        return getattr(self.k, op.name)
+
+    def place(self, node: Node, *operands: Scalars) -> Scalars:
+        """Zeros, or a copy of the first operand, with the last written into a part."""
+        op, part = node.op, operands[-1]
+        assert isinstance(op, Place | Update)
+        if isinstance(op, Update):
+            result = operands[0].copy()
+        else:
+            zero = self.number(0, node.dtype)
+            result = scalars([zero] * node.size, node.shape)
+        result[_index(op.starts, op.steps, part.shape)] = part
+        return result
+
+    def reduce(self, node: Node, x: Scalars) -> Scalars:
+        """The tree of a reduction in memory: chains of lanes, then the lanes by halves."""
+        op = node.op
+        assert isinstance(op, Reduce)
+        if op.kind in ("any", "all"):
+            x = self.elementwise_cast(x)
+        dims = [n for n in node.inputs[0].shape[max(op.axes) + 1 :] if n != 1]
+        kept = [i for i in range(x.ndim) if i not in op.axes]
+        rows = x.transpose([*kept, *sorted(op.axes)]).reshape(node.size, -1)
+        return scalars([self._tree(op.kind, list(r), not dims) for r in rows], node.shape)
+
+    def elementwise_cast(self, x: Scalars) -> Scalars:
+        """Truth values."""
+        return scalars([converted(self.k, v, BOOL) for v in x.reshape(-1)], x.shape)
+
+    def _tree(self, kind: str, values: list[Lanes], last: bool) -> Lanes:
+        how, dtype = KINDS[kind], values[0].dtype
+        combine = getattr(self.k, how.combine)
+        n, width = len(values), self.f.target.vector_bytes // max(dtype.itemsize, 1)
+        lanes = min(width, 1 << (n - 1).bit_length()) if last else 1
+        chains = min(CHAINS, -(-n // lanes))
+        table = [[self.number(how.identity(dtype), dtype)] * lanes for _ in range(chains)]
+        for i, x in enumerate(values):
+            row = table[i // lanes % chains]
+            row[i % lanes] = combine(row[i % lanes], x)
+        while len(table) > 1:
+            pairs = zip(table[::2], table[1::2])
+            joined = [[combine(a, b) for a, b in zip(*pair)] for pair in pairs]
+            table = joined + table[len(table) // 2 * 2 :]
+        (row,) = table
+        while len(row) > 1:
+            half = len(row) // 2
+            row = [combine(a, b) for a, b in zip(row[:half], row[half:])]
+        return row[0]
+
+
+def scalars(values: Sequence[Lanes], shape: tuple[int, ...]) -> Scalars:
+    """An array of objects, element by element."""
+    made = np.empty(len(values), object)
+    for i, x in enumerate(values):
+        made[i] = x
+    return made.reshape(shape)
+
+
+def _index(
+    starts: Sequence[int], steps: Sequence[int], lengths: Sequence[int]
+) -> tuple[np.ndarray[Any, Any], ...]:
+    """The places of a slice, axis by axis."""
+    ranges = [a + s * np.arange(n) for a, s, n in zip(starts, steps, lengths)]
+    return np.ix_(*ranges) if ranges else ()
+
+
+def _slice(body: _Body, node: Node, x: Scalars) -> Scalars:
+    op = node.op
+    assert isinstance(op, Slice)
+    return x[_index(op.starts, op.steps, op.lengths)].reshape(node.shape)
+
+
+def _transpose(body: _Body, node: Node, x: Scalars) -> Scalars:
+    op = node.op
+    assert isinstance(op, Transpose)
+    return x.transpose(op.perm)
+
+
+def _concatenate(body: _Body, node: Node, *operands: Scalars) -> Scalars:
+    op = node.op
+    assert isinstance(op, Concatenate)
+    return np.concatenate(operands, op.axis)
+
+
+_RULES: dict[type[Op], Callable[..., Scalars]] = {
+    Elementwise: _Body.elementwise,
+    Cast: _Body.elementwise,
+    Broadcast: lambda body, node, x: np.broadcast_to(x, node.shape),
+    Reshape: lambda body, node, x: x.reshape(node.shape),
+    Transpose: _transpose,
+    Slice: _slice,
+    Place: _Body.place,
+    Update: _Body.place,
+    Concatenate: _concatenate,
+    Reduce: _Body.reduce,
+}
