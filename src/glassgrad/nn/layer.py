@@ -9,7 +9,7 @@ import numpy as np
 from glassgrad.graph.errors import DTypeError, GlassgradError, ShapeError
 from glassgrad.nn import initialise
 from glassgrad.nn.activation import activation
-from glassgrad.nn.module import Module, static
+from glassgrad.nn.module import Module, floats_of, static
 from glassgrad.transform import random
 
 
@@ -125,6 +125,10 @@ class PReLU(Module):
     def __call__(self, x: Any) -> Any:
         """Apply it to every element."""
         return np.where(x > 0, x, self.weight * x)
+
+    def validate(self) -> None:
+        """Refuse what is no row of slopes."""
+        floats_of("PReLU", self.weight, weight=(self.weight, (self.weight.size,)))
 
 
 class Dropout(Module):

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, dataclass_transform
 
-from glassgrad.graph.errors import GlassgradError
+from glassgrad.graph.errors import GlassgradError, ShapeError
 from glassgrad.transform.tree import flatten
 
 Watch = Callable[["Module", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -95,6 +95,17 @@ def _watched(call: Callable[..., Any]) -> Callable[..., Any]:
 def as_dataclass(module: Module) -> Any:
     """The module, which is a dataclass though no type checker sees it."""
     return module
+
+
+def floats_of(kind: str, like: Any, **arrays: tuple[Any, tuple[int, ...]]) -> None:
+    """Refuse arrays, named with the shapes that they need, that are not floats of one dtype."""
+    for name, (array, shape) in arrays.items():
+        if array.shape != shape or array.dtype != like.dtype or array.dtype.kind != "f":
+            wanted = like.dtype if like.dtype.kind == "f" else "float32"
+            raise ShapeError(
+                f"{name} of {kind} is {array.dtype}{list(array.shape)}; "
+                f"it needs to be {wanted}{list(shape)}"
+            )
 
 
 def count_parameters(module: object) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.graph.errors import ShapeError
-from glassgrad.nn.module import Module, static
+from glassgrad.nn.module import Module, floats_of, static
 from glassgrad.nn.network import needed_state
 
 
@@ -45,6 +45,17 @@ class LayerNorm(Module):
         centred = x - np.mean(x, axis=axes, keepdims=True)
         variance = np.mean(centred**2, axis=axes, keepdims=True)
         return centred / np.sqrt(variance + self.eps) * self.weight + self.bias
+
+    def validate(self) -> None:
+        """Refuse arrays that do not belong together."""
+        shape = self.weight.shape
+        floats_of("LayerNorm", self.weight, weight=(self.weight, shape), bias=(self.bias, shape))
+        _positive("LayerNorm", self.eps)
+
+
+def _positive(kind: str, eps: float) -> None:
+    if not eps > 0:
+        raise ShapeError(f"eps of {kind} is {eps}; it is positive, since one divides by its root")
 
 
 class BatchStatistics(NamedTuple):
@@ -127,3 +138,11 @@ class BatchNorm(Module):
             old.num_batches_tracked + 1,
         )
         return mean, variance, new
+
+    def validate(self) -> None:
+        """Refuse arrays that do not belong together, and a momentum that is no part."""
+        shape = (self.weight.size,)
+        floats_of("BatchNorm", self.weight, weight=(self.weight, shape), bias=(self.bias, shape))
+        _positive("BatchNorm", self.eps)
+        if not 0 <= self.momentum <= 1:
+            raise ShapeError(f"the momentum is {self.momentum}; it lies between 0 and 1")

@@ -9,7 +9,7 @@ import numpy as np
 from glassgrad.graph.errors import ShapeError
 from glassgrad.nn import initialise
 from glassgrad.nn.activation import activation, sigmoid
-from glassgrad.nn.module import Module
+from glassgrad.nn.module import Module, floats_of
 from glassgrad.transform import loop
 
 
@@ -46,6 +46,11 @@ class RNNCell(Module):
         h = first_state(self, x) if h is None else h
         z = x @ self.weight_ih.T + self.bias_ih + h @ self.weight_hh.T + self.bias_hh
         return activation(self.activation)(z)
+
+    def validate(self) -> None:
+        """Refuse arrays that do not belong together."""
+        activation(self.activation)
+        _check(self, 1)
 
 
 class GRUCell(Module):
@@ -84,6 +89,22 @@ class GRUCell(Module):
         keep = sigmoid(a[..., n : 2 * n] + b[..., n : 2 * n])
         new = np.tanh(a[..., 2 * n :] + reset * b[..., 2 * n :])
         return (1 - keep) * new + keep * h
+
+    def validate(self) -> None:
+        """Refuse arrays that do not belong together."""
+        _check(self, 3)
+
+
+def _check(cell: Any, gates: int) -> None:
+    if cell.weight_ih.ndim != 2 or cell.weight_hh.ndim != 2 or 0 in cell.weight_hh.shape:
+        raise ShapeError(f"the weights of {type(cell).__name__} are matrices")
+    hidden, inputs = cell.weight_hh.shape[1], cell.weight_ih.shape[1]
+    rows = gates * hidden
+    floats_of(
+        type(cell).__name__, cell.weight_ih, weight_ih=(cell.weight_ih, (rows, inputs)),
+        weight_hh=(cell.weight_hh, (rows, hidden)), bias_ih=(cell.bias_ih, (rows,)),
+        bias_hh=(cell.bias_hh, (rows,)),
+    )  # fmt: skip
 
 
 def first_state(cell: Any, x: Any) -> Any:

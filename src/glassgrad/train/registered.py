@@ -5,7 +5,20 @@ from __future__ import annotations
 from glassgrad.data.column import CategoryColumn, NumericColumn
 from glassgrad.data.preparation import Preparation
 from glassgrad.data.target import ClassTarget, NumberTarget
-from glassgrad.nn import MLP, Activation, Linear, Sequential
+from glassgrad.nn import (
+    MLP,
+    Activation,
+    BatchNorm,
+    Dropout,
+    Embedding,
+    GRUCell,
+    LayerNorm,
+    Linear,
+    PReLU,
+    Recurrent,
+    RNNCell,
+    Sequential,
+)
 from glassgrad.text.bag_classifier import BagClassifier
 from glassgrad.text.vocabulary import Vocabulary
 from glassgrad.text.window_tagger import WindowTagger
@@ -20,14 +33,22 @@ KINDS: dict[str, type] = {
     for c in (
         Activation,
         BagClassifier,
+        BatchNorm,
         CategoryColumn,
         ClassTarget,
+        Dropout,
+        Embedding,
+        GRUCell,
         ImagePredictor,
+        LayerNorm,
         Linear,
         MLP,
         NumberTarget,
         NumericColumn,
+        PReLU,
         Preparation,
+        RNNCell,
+        Recurrent,
         Sequential,
         TablePredictor,
         TagPredictor,
