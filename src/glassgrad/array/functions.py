@@ -6,12 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.array import joins, products, reductions, selection, shapes
+from glassgrad.array import arrangement, joins, products, reductions, selection, shapes
 from glassgrad.array.protocol import FUNCTIONS, HANDLERS
 from glassgrad.graph.errors import NoRuleError
 from glassgrad.graph.provenance import at_caller
 
-__all__ = ["call_function", "joins", "products", "reductions", "selection", "shapes"]
+__all__ = [
+    "arrangement",
+    "call_function",
+    "joins",
+    "products",
+    "reductions",
+    "selection",
+    "shapes",
+]
 
 _TAKES_MORE = 0x04  # the flag of a code object that has *args
 

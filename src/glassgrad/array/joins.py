@@ -50,3 +50,16 @@ def vstack(tup: Sequence[Any]) -> Array:
     """np.vstack."""
     arrays = [Array(n) for n in together(tup)]
     return concatenate_([a if a.ndim > 1 else reshape(a, (1, -1)) for a in arrays], 0)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Sequence[Any]) -> Array:
+    """np.column_stack: vectors as columns."""
+    arrays = [Array(n) for n in together(tup)]
+    return concatenate_([a if a.ndim > 1 else reshape(a, (-1, 1)) for a in arrays], 1)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Array:
+    """np.append."""
+    return concatenate_((arr, values), axis)

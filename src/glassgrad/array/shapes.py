@@ -144,6 +144,28 @@ def full_like_(a: Any, fill_value: Any, dtype: Any = None) -> Array:
     return Array(broadcast_to(cast(value, as_dtype(dtype or x.dtype)), x.shape))
 
 
+def _at_least(ndim: int) -> Any:
+    def grown(*arys: Any) -> Any:
+        found = [_grown(Array(x), ndim) for x in together(arys)]
+        return found[0] if len(found) == 1 else tuple(found)
+
+    return grown
+
+
+def _grown(a: Array, ndim: int) -> Array:
+    if a.ndim >= ndim:
+        return a
+    if ndim == 3 and a.ndim == 2:
+        return reshape(a, (*a.shape, 1))
+    if ndim == 3 and a.ndim == 1:
+        return reshape(a, (1, a.size, 1))
+    return reshape(a, ((1,) * (ndim - a.ndim)) + a.shape)
+
+
+FUNCTIONS.update(
+    {np.atleast_1d: _at_least(1), np.atleast_2d: _at_least(2), np.atleast_3d: _at_least(3)}
+)
+
 METHODS.update(
     {
         "ravel": ravel, "swapaxes": swapaxes, "squeeze": squeeze, "transpose": transpose,

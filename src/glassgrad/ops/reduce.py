@@ -10,7 +10,7 @@ from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.dtype import BOOL, INT64, DType
 from glassgrad.graph.errors import DTypeError, ShapeError
 from glassgrad.graph.family import broadcast_to, cast, full_like, reshape
-from glassgrad.graph.node import Node, make
+from glassgrad.graph.node import Node, constant, make
 from glassgrad.graph.op import Aval, Op
 from glassgrad.graph.provenance import at_caller
 
@@ -144,3 +144,17 @@ def ones_like(x: Node) -> Node:
 def zeros_like(x: Node) -> Node:
     """A node of the same shape and dtype, filled with 0."""
     return full_like(x, 0)
+
+
+def first_of(x: Node, axis: int, kind: str) -> Node:
+    """The first index of the max or min along an axis, of NaN where there is one; int64."""
+    n = x.shape[axis]
+    best = make(Reduce(kind, (axis,)), x)
+    wide = tuple(1 if i == axis else m for i, m in enumerate(x.shape))
+    wins = k.equal(x, broadcast_to(reshape(best, wide), x.shape))
+    if x.dtype.kind == "f":
+        wins = k.logical_or(wins, k.isnan(x))
+    places = constant(x.trace, np.arange(n, dtype=np.int64))
+    line = tuple(n if i == axis else 1 for i in range(x.ndim))
+    places = broadcast_to(reshape(places, line), x.shape)
+    return make(Reduce("min", (axis,)), k.where(wins, places, n))

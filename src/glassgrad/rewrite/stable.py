@@ -215,6 +215,8 @@ def _sum_of_squares(node: Node) -> bool:
             return x is y and node.shape == (x.shape if node.name == "multiply" else ())
         case Node("add", (x, y)):
             return _sum_of_squares(x) and _sum_of_squares(y)
+        case Node("divide", (x, c)):  # a mean of squares
+            return (literal(c) or -1) > 0 and _sum_of_squares(x)
         case Node("reduce", (x,)):
             return isinstance(node.op, Reduce) and node.op.kind == "sum" and _sum_of_squares(x)
         case Node("reshape" | "broadcast" | "slice" | "transpose", (x,)):

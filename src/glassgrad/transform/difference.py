@@ -124,6 +124,7 @@ def _extrapolated(f: Callable[[float], float], reach: float) -> tuple[float, flo
 
 _COMPARING = ("maximum", "minimum", "less", "less_equal", "equal", "not_equal")
 _AT_ZERO = ("relu", "abs", "sign")
+_STEPS = ("floor", "ceil", "trunc", "rint", "floor_divide", "remainder", "fmod")
 
 
 def _bends(node: Node) -> bool:
@@ -131,7 +132,7 @@ def _bends(node: Node) -> bool:
     if not node.inputs or node.inputs[0].dtype.kind != "f":
         return False
     chooses = isinstance(node.op, Reduce) and node.op.kind in CHOOSING
-    known = (*_COMPARING, *_AT_ZERO, "clip", "floor")
+    known = (*_COMPARING, *_AT_ZERO, *_STEPS, "clip")
     return chooses or isinstance(node.op, Sort) or node.name in known
 
 
@@ -143,8 +144,10 @@ def _side(node: Node, xs: Sequence[NDArray], y: Any) -> NDArray:
         return np.sign(xs[0] - xs[1])
     if node.name == "clip":
         return np.stack([np.sign(xs[0] - xs[1]), np.sign(xs[0] - xs[2])])
-    if node.name == "floor":
-        return np.stack([y, xs[0] == y])
+    if node.name in _STEPS:
+        step = y if len(xs) == 1 else np.floor_divide(*xs)
+        jumps = np.zeros(step.shape) if node.name == "rint" else xs[0] == step
+        return np.stack([step, jumps])
     if isinstance(node.op, Reduce):
         return xs[0] == np.expand_dims(y, node.op.axes)
     assert isinstance(node.op, Sort)
