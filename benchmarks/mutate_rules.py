@@ -5,7 +5,9 @@
 A mutant is one change in the source of one rule: an expression's sign turned, doubled, halved or
 dropped, a summand or factor left out, operands swapped, a question reversed or its tie changed, a
 statement left out. It is compiled and put in the place of the rule, in this process, while the
-oracle's checks run as functions; the first check that fails kills it. Exit code 1 if one survives.
+oracle's checks run as functions; the first check of values that fails kills it. What gives the right
+values by another formula (an even function of -x) is caught by the checks of how derivatives read, and
+counted apart. Exit code 1 if a mutant survives both.
 
 Changes that change nothing are recognised as they run, not by a list: a change of sign or factor of a
 value that is no number, or is zero by its form, is the same rule; operands of ops that commute are not
@@ -34,7 +36,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import numpy as np
-from oracle.checks import Check, all_checks
+from oracle.checks import Check, all_checks, all_forms
 
 from glassgrad.diff import finite, forward, loop, reverse, total
 from glassgrad.graph import family
@@ -126,6 +128,7 @@ class Hook:
 
     def __init__(self) -> None:
         self.kind = ""
+        self.literal = False
         self.reached = False
         self.changed = False
 
@@ -135,7 +138,8 @@ class Hook:
             self.changed = True
             left, right = values
             return left if self.kind == "left" else right
-        new = _CHANGE[self.kind](values[0])
+        place = type(values[0]) is int and not self.literal  # an index or a count, no number
+        new = values[0] if place else _CHANGE[self.kind](values[0])
         self.changed = self.changed or new is not values[0]
         return new
 
@@ -149,9 +153,8 @@ def _of_values(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return v if all(a is b for a, b in zip(new, v)) else type(v)(new)
         if isinstance(v, bool) or (isinstance(v, int | float) and v != 0):
             return change(v)
-        if isinstance(v, Node) and v.outputs is None and v.dtype.kind in "fb" and literal(v) != 0:
-            return change(v)
-        return v
+        number = isinstance(v, Node) and v.outputs is None and v.dtype.kind in "fb"
+        return change(v) if number and v.size and literal(v) != 0 else v
 
     return run
 
@@ -203,6 +206,7 @@ class Mutant(NamedTuple):
     kind: str
     line: int
     text: str
+    literal: bool
     put: Callable[[], None]
     undo: Callable[[], None]
 
@@ -292,11 +296,32 @@ def _locals(function: types.FunctionType) -> set[str]:
 def mutants(rule: Rule) -> Iterator[Mutant]:
     """Every mutant of a rule."""
     _, root = tree_of(rule.function)
+    looked_at = _only_looked_at(root)
     for place, node in list(places(root)):
+        if node in looked_at:
+            continue
         for kind, new in _changes(rule, place, node):
             line = getattr(node, "lineno", 0)
             put = _putter(place, new)
-            yield Mutant(rule, kind, line, ast.unparse(node)[:70], put, _putter(place, node))
+            text, fixed = ast.unparse(node)[:70], isinstance(node, ast.Constant)
+            yield Mutant(rule, kind, line, text, fixed, put, _putter(place, node))
+
+
+LOOKS = {"shape", "dtype", "ndim", "size", "trace", "op", "name", "inputs", "outputs"}
+
+
+def _only_looked_at(root: Any) -> list[ast.AST]:
+    """Values given to a name that is asked only for what no sign or factor changes: shape, trace …"""
+    assigned = [
+        (n.targets[0].id, n.value)
+        for n in ast.walk(root)
+        if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
+    ]
+    bases = {id(n.value) for n in ast.walk(root) if isinstance(n, ast.Attribute) and n.attr in LOOKS}
+    loads = [n for n in ast.walk(root) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    return [
+        value for name, value in assigned if all(id(n) in bases for n in loads if n.id == name)
+    ]
 
 
 def _putter(place: Place, node: ast.AST) -> Callable[[], None]:
@@ -413,7 +438,7 @@ def compiled(rule: Rule) -> types.CodeType:
 
 
 class Verdict(NamedTuple):
-    """What became of a mutant: "killed" by a check, "same" rule, "survived", or "not reached"."""
+    """What became of a mutant: "killed" by values or by "form", "same", "survived", "not reached"."""
 
     outcome: str
     by: str = ""
@@ -432,14 +457,14 @@ def _first_failure(checks: list[Check]) -> str:
     return ""
 
 
-def judge(mutant: Mutant, checks: list[Check]) -> Verdict:
+def judge(mutant: Mutant, checks: list[Check], forms: list[Check]) -> Verdict:
     """Put the mutant in the place of its rule and run the checks until one fails."""
     function = mutant.rule.function
     original, hook = function.__code__, Hook()
     if mutant.rule.ops:  # what tests other ops alone cannot tell
         near = {*mutant.rule.ops, "", "scan"}
         checks = sorted((c for c in checks if c.op in near), key=lambda c: c.op not in mutant.rule.ops)
-    hook.kind = mutant.kind
+    hook.kind, hook.literal = mutant.kind, mutant.literal
     mutant.put()
     try:
         code = compiled(mutant.rule)
@@ -453,12 +478,13 @@ def judge(mutant: Mutant, checks: list[Check]) -> Verdict:
     try:
         function.__code__ = code
         by = _first_failure(checks)
+        form = "" if by else _first_failure(forms)
     finally:
         signal.alarm(0)
         function.__code__ = original
         del function.__globals__["__mutant__"]
-    if by:
-        return Verdict("killed", by)
+    if by or form:
+        return Verdict("killed", by) if by else Verdict("form", form)
     if hooked and hook.reached and not hook.changed:
         return Verdict("same")
     if hooked and not hook.reached:
@@ -519,8 +545,8 @@ def main() -> int:
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     signal.signal(signal.SIGALRM, _late)
-    checks = all_checks()
-    failing = _first_failure(checks)
+    checks, forms = all_checks(), all_forms()
+    failing = _first_failure([*checks, *forms])
     if failing:
         print(f"the checks fail without any mutant: {failing}")
         return 1
@@ -534,7 +560,7 @@ def main() -> int:
             if mutant.kind in ("double", "halve", "drop") and place in idle:
                 verdict = Verdict("same")  # not even its sign matters
             else:
-                verdict = judge(mutant, checks)
+                verdict = judge(mutant, checks, forms)
             if mutant.kind == "negate" and verdict.outcome == "same":
                 idle.add(place)
             counts[verdict.outcome] = counts.get(verdict.outcome, 0) + 1
@@ -545,7 +571,8 @@ def main() -> int:
     real = sum(n for outcome, n in counts.items() if outcome != "same")
     print(
         f"{len(chosen)} rules, {len(checks)} checks, {real} mutants ({counts.get('same', 0)} more are the "
-        f"same rule): {counts.get('killed', 0)} killed, {len(left)} alive; "
+        f"same rule): {counts.get('killed', 0)} killed by values, {counts.get('form', 0)} by form alone, "
+        f"{len(left)} alive; "
         f"{time.perf_counter() - start:.0f} s"
     )
     return 1 if left else 0

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from oracle import elementwise, loops, structural
 from oracle.facts import FACTS
-from oracle.forms import FORMS
+from oracle.forms import FORMS, check_line, kept
 from oracle.instances import INSTANCES, random_instances
+from oracle.ledger import CHECKS
 
 
 class Check(NamedTuple):
@@ -54,7 +55,13 @@ def _loops() -> Iterator[Check]:
 
 
 def all_checks(adjoints: int = 240) -> list[Check]:
-    """Every check, the quick and general ones first."""
+    """Every check of values, the quick and general ones first."""
     facts = [Check(f"fact: {fact.name}", "", fact.check) for fact in FACTS]
-    forms = [Check(f"form: {form.want}", "", form.check) for form in FORMS]
-    return [*facts, *forms, *_loops(), *_structural(), *_elementwise(), *_adjoints(adjoints)]
+    facts += [Check(check.__name__, "", check) for check in CHECKS]
+    return [*facts, *_loops(), *_structural(), *_elementwise(), *_adjoints(adjoints)]
+
+
+def all_forms() -> list[Check]:
+    """Every check of how a derivative reads, which values alone cannot tell."""
+    lines = [Check(f"form: {line}", name, partial(check_line, name, line)) for name, line in kept()]
+    return [*(Check(f"form: {form.want}", "", form.check) for form in FORMS), *lines]

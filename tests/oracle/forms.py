@@ -1,8 +1,15 @@
-"""Derivatives as one reads them: a rule that gives the right number by a longer way is wrong here."""
+"""Derivatives as one reads them: a rule that gives the right number by a longer way is wrong here.
+
+`forms.txt` holds the derivative of each elementwise op by each operand. After a change of rules, look
+at what this prints and keep it:
+
+    PYTHONPATH=tests python -m oracle.forms > tests/oracle/forms.txt
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +18,10 @@ import glassgrad as gg
 from glassgrad.diff import forward, reverse
 from glassgrad.graph.algebra import NODES
 from glassgrad.graph.text import text
+from glassgrad.graph.dtype import BOOL, FLOAT64
+from glassgrad.graph.family import Elementwise
+from glassgrad.graph.node import Trace, new_input
+from glassgrad.graph.op import REGISTRY
 from glassgrad.ops.arithmetic import power
 
 
@@ -63,3 +74,37 @@ FORMS = [
     Form(lambda a, b: np.exp(a), "t*exp(a)", forward=True),
     Form(lambda a, b: a**b, "where(a == 0 & b == 0, 0, b*a**(b - 1))"),
 ]  # fmt: skip
+
+
+def spelled(op: Elementwise, i: int) -> str:
+    """The derivative of an op on variables a, b, c by operand i, for the cotangent g, in letters."""
+    trace = Trace()
+    kinds = [BOOL if op.name == "where" and j == 0 else FLOAT64 for j in range(op.arity)]
+    xs = [new_input(trace, letter, (), kind) for letter, kind in zip("abc", kinds)]
+    g = new_input(trace, "g", (), FLOAT64)
+    (found,) = reverse.vjp([op.apply(*xs)], [g], [xs[i]])
+    return "none" if found is None else text(found)
+
+
+def lines() -> list[str]:
+    """Every derivative of every elementwise op."""
+    ops = [op for op in REGISTRY.values() if isinstance(op, Elementwise) and op.result != "bool"]
+    places = [(op, i) for op in ops for i in range(op.arity) if (op.name, i) != ("where", 0)]
+    return [f"{op.name} by {'abc'[i]}: {spelled(op, i)}" for op, i in places]
+
+
+def kept() -> list[tuple[str, str]]:
+    """The kept lines, each with its op's name; an op that has none yet is not asked."""
+    read = (Path(__file__).parent / "forms.txt").read_text(encoding="utf-8").splitlines()
+    return [(line.split(" by ")[0], line) for line in read]
+
+
+def check_line(name: str, line: str) -> None:
+    """Raise an AssertionError if an op's derivative reads otherwise than it is kept."""
+    i = "abc".index(line.split(" by ")[1][0])
+    found = f"{name} by {'abc'[i]}: {spelled(REGISTRY[name], i)}"
+    assert found == line, f"{found}, not {line}"
+
+
+if __name__ == "__main__":
+    print("\n".join(lines()))

@@ -2,7 +2,8 @@
 
 import pytest
 from oracle.facts import FACTS
-from oracle.forms import FORMS
+from oracle.forms import FORMS, check_line, kept
+from oracle.ledger import CHECKS
 
 
 @pytest.mark.parametrize("fact", [pytest.param(f, id=f"{f.name} d{f.order}") for f in FACTS])
@@ -13,3 +14,13 @@ def test_fact(fact):
 @pytest.mark.parametrize("form", [pytest.param(f, id=f.want) for f in FORMS])
 def test_form(form):
     form.check()
+
+
+@pytest.mark.parametrize(("name", "line"), [pytest.param(n, x, id=x.split(":")[0]) for n, x in kept()])
+def test_derivative_reads_as_kept(name, line):
+    check_line(name, line)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_ledger(check):
+    check()
