@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
     given = parser().parse_all(words)
     if Path(given.folder).is_file():
         return compare_tags(given.folder, given.data)
-    predictor = load_predictor(given.folder)
+    predictor: Any = load_predictor(given.folder)
     data = predictor.read(given.data, answers=True)
     for note in getattr(data, "notes", ()):
         print(f"note: {note}", file=sys.stderr)

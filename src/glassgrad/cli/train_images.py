@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import widths
-from glassgrad.cli.training import add_out, add_training, chosen, finish, model_folder
+from glassgrad.cli.training import add_out, add_training, chosen, finish, keeping, model_folder
 
 if TYPE_CHECKING:
     from glassgrad.train.image_job import ImageOptions, ImageTask
@@ -43,12 +43,13 @@ def run(given: argparse.Namespace) -> int:
 
     out = model_folder(given, given.data)
     options = ImageOptions(
-        **chosen(given, "hidden", "lr", "epochs", "batch", "patience", "seed", "engine")
+        **chosen(given, "hidden", "lr", "epochs", "batch", "patience", "seed", "engine"),
+        **keeping(given),
     )
     images, test = read_images(given.data, given.labels)
     task = prepare_images(images, test, options)
     say_task(task, options)
-    return finish(train_images(task, options, progress()), out, given.data, "images")
+    return finish(train_images(task, options, progress()), given, out, given.data, "images")
 
 
 def say_task(task: ImageTask, options: ImageOptions) -> None:

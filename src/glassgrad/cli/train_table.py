@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import count, widths
-from glassgrad.cli.training import add_out, add_training, finish, model_folder
+from glassgrad.cli.training import add_out, add_training, finish, keeping, model_folder
 
 if TYPE_CHECKING:
     from glassgrad.data.table import Table
@@ -68,7 +68,7 @@ def run(given: argparse.Namespace) -> int:
     task = prepare(table, options)
     say_task(table, task, options)
     result = train_table(task, options, progress())
-    return finish(result, out, given.data)
+    return finish(result, given, out, given.data)
 
 
 def separator(text: str | None) -> str | None:
@@ -98,6 +98,7 @@ def table_options(given: argparse.Namespace) -> TableOptions:
         drop=tuple(given.drop),
         categorical=tuple(given.categorical),
         max_categories=given.max_categories,
+        **keeping(given),
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import count, natural, widths
-from glassgrad.cli.training import add_out, add_training, chosen, finish, model_folder
+from glassgrad.cli.training import add_out, add_training, chosen, finish, keeping, model_folder
 
 if TYPE_CHECKING:
     from glassgrad.train.tag_job import TagOptions, TagTask
@@ -46,10 +46,10 @@ def run(given: argparse.Namespace) -> int:
     if (given.window or 0) > 100:
         raise BadInput("--window reaches 100 words at most.")
     names = ("window", "dimension", "hidden", "lr", "epochs", "batch", "patience", "seed")
-    options = TagOptions(**chosen(given, *names, "engine"))
+    options = TagOptions(**chosen(given, *names, "engine"), **keeping(given))
     task = prepare_tags(read_conll(given.data), options)
     say_task(task, options)
-    return finish(train_tags(task, options, progress()), out, given.data, "sentences")
+    return finish(train_tags(task, options, progress()), given, out, given.data, "sentences")
 
 
 def say_task(task: TagTask, options: TagOptions) -> None:

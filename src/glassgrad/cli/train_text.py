@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import count
-from glassgrad.cli.training import add_out, add_training, chosen, finish, model_folder
+from glassgrad.cli.training import add_out, add_training, chosen, finish, keeping, model_folder
 
 if TYPE_CHECKING:
     from glassgrad.train.text_job import TextOptions, TextTask
@@ -46,12 +46,13 @@ def run(given: argparse.Namespace) -> int:
 
     out = model_folder(given, given.data[0])
     options = TextOptions(
-        **chosen(given, "ngrams", "least", "lr", "epochs", "batch", "patience", "seed", "engine")
+        **chosen(given, "ngrams", "least", "lr", "epochs", "batch", "patience", "seed", "engine"),
+        **keeping(given),
     )
     texts = read_texts(given.data, given.label)
     task = prepare_texts(texts, options)
     say_task(task, options)
-    return finish(train_texts(task, options, progress()), out, given.data[0], "texts")
+    return finish(train_texts(task, options, progress()), given, out, "new-texts.txt", "texts")
 
 
 def say_task(task: TextTask, options: TextOptions) -> None:

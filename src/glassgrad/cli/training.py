@@ -53,7 +53,31 @@ def add_training(
         default="native",
         help="native: machine code (default); reference: NumPy, slow",
     )
+    kept = p.add_argument_group("what is kept")
+    kept.add_argument("--plot", metavar="FILE.svg", type=Path, help="draw the curves of the losses")
+    kept.add_argument(
+        "--checkpoint", metavar="FOLDER", type=Path, help="write the run there after every epoch"
+    )
+    kept.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint; same data and options"
+    )
     return learn
+
+
+def keeping(given: argparse.Namespace) -> dict[str, Any]:
+    """The options about checkpoints, refused before any training where they cannot work."""
+    from glassgrad.data.bad_input import BadInput, MissingFile
+    from glassgrad.train.run import check_checkpoint_target
+
+    if given.resume and given.checkpoint is None:
+        raise BadInput("--resume needs --checkpoint FOLDER, the folder to go on from.")
+    if given.checkpoint is not None:
+        if given.out is not None and given.checkpoint.absolute() == given.out.absolute():
+            raise BadInput("--checkpoint and --out are two folders; both name the same one.")
+        check_checkpoint_target(given.checkpoint)
+    if given.plot is not None and not given.plot.absolute().parent.is_dir():
+        raise MissingFile(f"{given.plot}: the folder {given.plot.parent} does not exist.")
+    return {"checkpoint": given.checkpoint, "resume": given.resume}
 
 
 def chosen(given: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -80,8 +104,11 @@ def default_folder(data: str) -> str:
     return Path(data).resolve().name.removesuffix(".gz").rsplit(".", 1)[0] + "-model"
 
 
-def finish(result: Outcome, out: Path, data: str, rows: str = "rows") -> int:
+def finish(
+    result: Outcome, given: argparse.Namespace, out: Path, data: str, rows: str = "rows"
+) -> int:
     """Save the model, say how good it is and what to do next; 130 after Ctrl-C."""
+    from glassgrad.cli.predict import write_whole
     from glassgrad.train.store import save
 
     fit = result.fit
@@ -90,6 +117,8 @@ def finish(result: Outcome, out: Path, data: str, rows: str = "rows") -> int:
         return 130
     print(ENDINGS[fit.stopped].format(last=len(fit.history), best=fit.best))
     save(result.predictor, out)
+    if given.plot is not None:
+        write_whole(given.plot, fit.history.svg())
     print(f"test {describe_scores(result.scores)} on {result.report.rows_test:,} {rows}")
     print(f"({describe_baseline(result)})")
     print(f"model saved in {out}; next: glassgrad predict {out} {data}")

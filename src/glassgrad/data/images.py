@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -138,9 +139,9 @@ def _read_folder(folder: Path) -> tuple[ImageSet, ImageSet | None]:
 
 def _read_npz(path: Path) -> tuple[ImageSet, ImageSet | None]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(
             f"{path}: this cannot be read as an NPZ file of plain arrays ({error}). "
             "Write one with numpy.savez(path, images=..., labels=...)."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class ImageOptions:
     patience: int | None = None
     seed: int = 0
     engine: str = "native"
+    checkpoint: Path | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,8 @@ def train_images(task: ImageTask, options: ImageOptions, watch: Watcher | None =
         metric=ACCURACY,
         seed=options.seed,
         watch=watch,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
     )
     return _test(task, options, fit)
 

@@ -18,6 +18,7 @@ from glassgrad.nn import (
     Recurrent,
     RNNCell,
     Sequential,
+    Swish,
 )
 from glassgrad.text.bag_classifier import BagClassifier
 from glassgrad.text.vocabulary import Vocabulary
@@ -50,6 +51,7 @@ KINDS: dict[str, type] = {
         RNNCell,
         Recurrent,
         Sequential,
+        Swish,
         TablePredictor,
         TagPredictor,
         TextPredictor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class TableOptions:
     patience: int | None = None
     seed: int = 0
     engine: str = "native"
+    checkpoint: Path | None = None
+    resume: bool = False
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     max_categories: int = 100
@@ -108,6 +111,8 @@ def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = 
         metric=metric,
         seed=options.seed,
         watch=watch,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
     )
     return _test(task, options, fit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class TagOptions:
     patience: int = 2
     seed: int = 0
     engine: str = "native"
+    checkpoint: Path | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,8 @@ def train_tags(task: TagTask, options: TagOptions, watch: Watcher | None = None)
         metric=ACCURACY,
         seed=options.seed,
         watch=watch,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
     )
     return _test(task, options, fit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +38,8 @@ class TextOptions:
     patience: int = 3
     seed: int = 0
     engine: str = "native"
+    checkpoint: Path | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +91,8 @@ def train_texts(task: TextTask, options: TextOptions, watch: Watcher | None = No
         metric=ACCURACY,
         seed=options.seed,
         watch=watch,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
     )
     return _test(task, options, fit)
 

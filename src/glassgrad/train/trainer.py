@@ -93,6 +93,8 @@ class Trainer:
         generator = np.random.default_rng(seed)
         run = self._start(seed)
         about = {"rows": rows, "batch": batch, "seed": seed, "patience": patience}
+        if " at 0x" not in repr(self.opt):  # a function of one's own has no name that lasts
+            about["optimiser"] = repr(self.opt)
         about |= {"engine": self.engine, "validation rows": 0 if held is None else count_rows(held)}
         folder = None if checkpoint is None else Path(checkpoint)
         if folder is not None:
