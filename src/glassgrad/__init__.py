@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad import nn as nn
     from glassgrad import optim as optim
     from glassgrad.array import Array as Array
+    from glassgrad.array import special as special
     from glassgrad.graph.errors import GlassgradError as GlassgradError
     from glassgrad.reading.story import explain as explain
     from glassgrad.train.store import load as load
@@ -72,7 +73,7 @@ _HOMES = {
 }
 """Where each public name lives."""
 
-_MODULES = {"nn": "nn", "optim": "optim", "random": "transform.random"}
+_MODULES = {"nn": "nn", "optim": "optim", "random": "transform.random", "special": "array.special"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted([*_HOME, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]

@@ -80,6 +80,19 @@ def normal(key: Any, shape: int | Sequence[int] = (), dtype: Any = FLOAT64) -> A
     return _drawn(key, lambda k: ops.normal(k, _shape(shape), _real(dtype)))
 
 
+def bernoulli(key: Any, p: Any = 0.5, shape: int | Sequence[int] | None = None) -> Any:
+    """Booleans, true with probability p; in the shape of p, if no other is given.
+
+    An answer is yes or no, so no gradient flows to p.
+
+    >>> import glassgrad as gg
+    >>> gg.random.bernoulli(gg.random.key(0), 0.5, 4).shape
+    (4,)
+    """
+    drawn = uniform(key, np.shape(p) if shape is None else shape)
+    return drawn < p
+
+
 def permutation(key: Any, n: int) -> Any:
     """The numbers 0 to n-1 in random order.
 
