@@ -20,8 +20,9 @@ def bent(x):
                                       (np.array([-4.0, 1.0]), lambda x: np.exp(-x))])  # fmt: skip
 def test_cond_is_the_branch_that_was_taken(x, f):
     np.testing.assert_array_equal(bent(x), f(x))
-    loss, plain = (lambda g: lambda x: np.sum(g(x) * np.arange(2.0)))(bent), (
-        lambda x: np.sum(f(x) * np.arange(2.0))
+    loss, plain = (
+        (lambda g: lambda x: np.sum(g(x) * np.arange(2.0)))(bent),
+        (lambda x: np.sum(f(x) * np.arange(2.0))),
     )
     np.testing.assert_allclose(gg.grad(loss)(x), gg.grad(plain)(x), rtol=1e-14)
     np.testing.assert_allclose(gg.hessian(loss)(x), gg.hessian(plain)(x), rtol=1e-13, atol=1e-16)
@@ -102,6 +103,7 @@ def newton_root(a):
 
 def test_while_loop_value_and_forward_mode():
     np.testing.assert_allclose(newton_root(2.0), np.sqrt(2.0), rtol=1e-12)
+    np.testing.assert_allclose(gg.jacobian(newton_root)(2.0), 0.5 / np.sqrt(2), rtol=1e-9)
     value, slope = gg.jvp(newton_root, (2.0,), (1.0,))
     np.testing.assert_allclose([value, slope], [np.sqrt(2), 0.5 / np.sqrt(2)], rtol=1e-9)
     assert gg.while_loop(lambda x: x < 0, lambda x: x + 1, 5) == 5
@@ -218,6 +220,18 @@ def test_custom_rule_under_vmap_and_scan():
     np.testing.assert_allclose(looped, 7 * xs.sum(0), rtol=1e-13)
     each = gg.vmap(gg.grad(f), in_axes=(None, 0))(w, xs)
     np.testing.assert_allclose(each, 7 * xs, rtol=1e-13)
+
+
+def test_rules_are_gone_when_the_graph_is_run():
+    """Once differentiated, the function is compiled like any other, on every engine."""
+    f = gg.custom_rule(lambda x: np.sum(np.sin(x) * x), vjp=lambda g, y, x: g * (2 * x + y))
+    x = R.normal(size=5)
+    for engine in ("reference", "native"):
+        value, g = gg.jit(gg.value_and_grad(f), engine=engine)(x)
+        np.testing.assert_allclose(value, np.sum(np.sin(x) * x), rtol=1e-14)
+        np.testing.assert_allclose(g, 2 * x + value, rtol=1e-14)
+    jitted = gg.jit(f)
+    np.testing.assert_allclose(gg.grad(lambda x: jitted(x) ** 2)(x), 2 * f(x) * (2 * x + f(x)))
 
 
 # -- bad use --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from glassgrad.graph.node import Input, Node, new_input
 from glassgrad.graph.traverse import substitute, topological_order
 from glassgrad.rewrite import exact, real, stable
 from glassgrad.rewrite.collect import collect
+from glassgrad.rewrite.inline import without_rules
 from glassgrad.rewrite.law import Firing, Law, apply_laws
 
 Pass = tuple[str, Callable[[Sequence[Node], list[Firing]], list[Node]]]
@@ -73,8 +74,8 @@ def stabilise(
 
 
 def finish(outputs: Sequence[Node], log: list[Firing] | None = None) -> list[Node]:
-    """The outputs ready to run, with the same bits."""
-    return run(FINISH, outputs, log)
+    """The outputs ready to run, with the same bits; no more derivatives are taken of them."""
+    return run(FINISH, without_rules(outputs), log)
 
 
 def tidy(outputs: Sequence[Node], log: list[Firing] | None = None) -> list[Node]:

@@ -21,6 +21,7 @@ from glassgrad.graph.family import reshape
 from glassgrad.graph.node import Node, constant, new_input
 from glassgrad.graph.traverse import descendants, substitute, topological_order
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.loop import While
 from glassgrad.ops.reduce import zeros_like
 from glassgrad.ops.view import transpose
 from glassgrad.rewrite.pipeline import stabilise
@@ -90,7 +91,8 @@ def _block(y: Node, x: Node, mode: str) -> Node:
     if y.size == 0 or x.size == 0:
         return constant(y.trace, np.zeros((*y.shape, *x.shape), y.dtype))
     if mode == "auto":
-        mode = "forward" if x.size < y.size else "reverse"
+        loops = any(isinstance(n.op, While) for n in topological_order([y]))  # no reverse mode
+        mode = "forward" if x.size < y.size or loops else "reverse"
     return _forward(y, x) if mode == "forward" else _reverse(y, x)
 
 
