@@ -1,6 +1,23 @@
 """Networks: modules are frozen dataclasses, calling one is pure, all of it plain NumPy."""
 
-from glassgrad.nn.activation import ACTIVATIONS, identity, relu, sigmoid, softplus, tanh
+from glassgrad.nn.activation import (
+    ACTIVATIONS,
+    elu,
+    gelu,
+    gelu_sigmoid,
+    gelu_tanh,
+    glu,
+    identity,
+    leaky_relu,
+    log_sigmoid,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    swiglu,
+    swish,
+    tanh,
+)
 from glassgrad.nn.cross_entropy import (
     binary_cross_entropy,
     cross_entropy,
@@ -11,7 +28,7 @@ from glassgrad.nn.cross_entropy import (
 from glassgrad.nn.exchange import named_arrays, with_arrays
 from glassgrad.nn.formula import parameter_formula
 from glassgrad.nn.initialise import kaiming, reinitialised, xavier
-from glassgrad.nn.layer import Activation, Dropout, Embedding, Linear, PReLU
+from glassgrad.nn.layer import Activation, Dropout, Embedding, Linear, PReLU, Swish
 from glassgrad.nn.loss import absolute_error, huber, l2, squared_error
 from glassgrad.nn.module import Module, count_parameters, evaluating, static, training
 from glassgrad.nn.network import MLP, Sequential, initial_state
@@ -36,28 +53,39 @@ __all__ = [
     "Recurrent",
     "Sequential",
     "Summary",
+    "Swish",
     "absolute_error",
     "binary_cross_entropy",
     "count_parameters",
     "cross_entropy",
     "cross_entropy_between",
+    "elu",
     "evaluating",
+    "gelu",
+    "gelu_sigmoid",
+    "gelu_tanh",
+    "glu",
     "huber",
     "identity",
     "initial_state",
     "kaiming",
     "l2",
+    "leaky_relu",
+    "log_sigmoid",
     "log_softmax",
     "named_arrays",
     "parameter_formula",
     "reinitialised",
     "relu",
     "sigmoid",
+    "silu",
     "softmax",
     "softplus",
     "squared_error",
     "static",
     "summary",
+    "swiglu",
+    "swish",
     "tanh",
     "training",
     "with_arrays",

@@ -1,11 +1,25 @@
-"""Activation functions, each an ordinary NumPy function."""
+"""Activation functions of arrays and of traced arrays, computed at once or as ops of the graph."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from glassgrad.array import Array
+from glassgrad.graph.errors import ShapeError
+from glassgrad.graph.numpy_algebra import NUMPY
+from glassgrad.graph.op import REGISTRY
+
+
+def _op(name: str, x: Any) -> Any:
+    """The registered elementwise op of that name: a node for a handle, numbers for numbers."""
+    op: Any = REGISTRY[name]
+    if isinstance(x, Array):
+        return Array(op.apply(x.node))
+    return getattr(NUMPY, name)(np.asarray(x))[()]
 
 
 def identity(x: Any) -> Any:
@@ -33,8 +47,16 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-40.0, 0.0, 800.0])).tolist()
     [4.248354255291589e-18, 0.5, 1.0]
     """
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+    return _op("sigmoid", x)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """The logarithm of the sigmoid, without underflow.
+
+    >>> log_sigmoid(np.array([-800.0, 800.0])).tolist()
+    [-800.0, 0.0]
+    """
+    return _op("log_sigmoid", x)
 
 
 def softplus(x: Any) -> Any:
@@ -43,17 +65,117 @@ def softplus(x: Any) -> Any:
     >>> softplus(np.array([-800.0, 800.0])).tolist()
     [0.0, 800.0]
     """
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return _op("softplus", x)
+
+
+def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """x where it is positive, slope·x below; at 0 the derivative is the slope.
+
+    >>> leaky_relu(np.array([-1.0, 2.0])).tolist()
+    [-0.01, 2.0]
+    """
+    return np.where(x > 0, x, slope * x)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, alpha·(exp(x) - 1) below (Clevert et al. 2016).
+
+    >>> elu(np.array([-1.0, 2.0])).round(6).tolist()
+    [-0.632121, 2.0]
+    """
+    below = np.where(x > 0, 0, x)  # expm1 never sees a large number
+    return np.where(x > 0, x, alpha * np.expm1(below))
+
+
+def silu(x: Any) -> Any:
+    """x·sigmoid(x), also called swish.
+
+    >>> silu(np.array([0.0, 2.0])).round(6).tolist()
+    [0.0, 1.761594]
+    """
+    return _op("silu", x)
+
+
+def swish(x: Any, beta: Any = 1.0) -> Any:
+    """x·sigmoid(beta·x), with a beta that may be learned (Ramachandran et al. 2017).
+
+    >>> float(swish(np.array(2.0), 0.0))
+    1.0
+    """
+    return x * sigmoid(beta * x)
+
+
+def gelu(x: Any) -> Any:
+    """x·Φ(x) with the distribution function of the normal distribution (Hendrycks, Gimpel 2016).
+
+    >>> float(gelu(np.array(1.0)).round(6))
+    0.841345
+    """
+    return _op("gelu", x)
+
+
+def gelu_tanh(x: Any) -> Any:
+    """The form of gelu with tanh: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+
+    >>> float(gelu_tanh(np.array(1.0)).round(6))
+    0.841192
+    """
+    u = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+    return x * sigmoid(2 * u)  # (1 + tanh u)/2 is the sigmoid of 2u, which does not cancel
+
+
+def gelu_sigmoid(x: Any) -> Any:
+    """The form of gelu with a sigmoid: x·sigmoid(1.702·x).
+
+    >>> float(gelu_sigmoid(np.array(1.0)).round(6))
+    0.845796
+    """
+    return swish(x, 1.702)
+
+
+def _halves(name: str, x: Any) -> tuple[Any, Any]:
+    n = x.shape[-1]
+    if n % 2:
+        raise ShapeError(f"{name} halves the last axis, which has {n} entries: an even number")
+    return x[..., : n // 2], x[..., n // 2 :]
+
+
+def glu(x: Any) -> Any:
+    """a·sigmoid(b), with a and b the halves of the last axis (Dauphin et al. 2017).
+
+    >>> glu(np.array([3.0, 0.0])).tolist()
+    [1.5]
+    """
+    a, b = _halves("glu", x)
+    return a * sigmoid(b)
+
+
+def swiglu(x: Any) -> Any:
+    """silu(a)·b, with a and b the halves of the last axis (Shazeer 2020).
+
+    >>> swiglu(np.array([2.0, 10.0])).round(5).tolist()
+    [17.61594]
+    """
+    a, b = _halves("swiglu", x)
+    return silu(a) * b
 
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    f.__name__: f for f in (identity, relu, tanh, sigmoid, softplus)
-}
+    f.__name__: f
+    for f in (
+        identity, relu, tanh, sigmoid, softplus, log_sigmoid, leaky_relu, elu, silu, gelu,
+        gelu_tanh, gelu_sigmoid,
+    )
+}  # fmt: skip
 """The activations by name, as model files spell them."""
+
+GATES: dict[str, Callable[[Any], Any]] = {"glu": glu, "swiglu": swiglu}
+"""Activations that halve the last axis."""
 
 
 def activation(name: str) -> Callable[[Any], Any]:
     """The activation of that name; raises ValueError that lists them."""
-    if name not in ACTIVATIONS:
-        raise ValueError(f"no activation is called {name!r}; there are {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    known = ACTIVATIONS | GATES
+    if name not in known:
+        raise ValueError(f"no activation is called {name!r}; there are {', '.join(known)}")
+    return known[name]

@@ -8,7 +8,7 @@ import numpy as np
 
 from glassgrad.graph.errors import DTypeError, GlassgradError, ShapeError
 from glassgrad.nn import initialise
-from glassgrad.nn.activation import activation
+from glassgrad.nn.activation import activation, swish
 from glassgrad.nn.module import Module, floats_of, static
 from glassgrad.transform import random
 
@@ -129,6 +129,29 @@ class PReLU(Module):
     def validate(self) -> None:
         """Refuse what is no row of slopes."""
         floats_of("PReLU", self.weight, weight=(self.weight, (self.weight.size,)))
+
+
+class Swish(Module):
+    """x·sigmoid(beta·x) with a beta that is learned (Ramachandran et al. 2017).
+
+    >>> Swish(np.array(0.0))(np.array([2.0])).tolist()
+    [1.0]
+    """
+
+    beta: np.ndarray
+
+    @staticmethod
+    def init(beta: float = 1.0, dtype: Any = np.float32) -> Swish:
+        """One beta for all; 1 is silu."""
+        return Swish(np.asarray(beta, dtype))
+
+    def __call__(self, x: Any) -> Any:
+        """Apply it to every element."""
+        return swish(x, self.beta)
+
+    def validate(self) -> None:
+        """Refuse what is no float."""
+        floats_of("Swish", self.beta, beta=(self.beta, self.beta.shape))
 
 
 class Dropout(Module):
