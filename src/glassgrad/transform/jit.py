@@ -89,11 +89,11 @@ class Jit:
             self._check_again(leaves, tree, inputs, outputs)
         guards = [g for g in trace.guards if g.node.bound]
         final = finish([*outputs, *(g.node for g in guards)])
-        plain = not guards and not any(isinstance(leaf, bool) for leaf in leaves)
-        if self.engine == "native" and plain and (call := _direct_call(tree, result)):
+        direct = self.engine == "native" and not guards
+        if direct and (call := _direct_call(leaves, tree, result)):
             chained = sum(map(len, self.programs.values())) < CHAINED
             receiver = self.__call__ if chained else self._general
-            takes = [_takes(leaf) for leaf in leaves]
+            takes = [_takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
             program, self.__call__ = _native_call(final, inputs, call, takes, receiver)
         else:
             program = ENGINES[self.engine](final, inputs)
@@ -151,43 +151,55 @@ def _takes(leaf: Any) -> str:
     return {float: "float", int: "never"}.get(type(leaf), "array")
 
 
-def _direct_call(tree: Tree, result: Tree) -> tuple[Tree, Tree] | None:
+def _direct_call(leaves: Sequence[Any], tree: Tree, result: Tree) -> tuple[Any, Any] | None:
     """The arguments' and the result's structure, where a builtin can take them apart itself."""
+    from glassgrad.engines.native.call import Fixed
+
     args, kwargs = tree.children
-    return (args, result) if not kwargs.children and _is_plain(args) and _is_plain(result) else None
+    number = count()
+    given = [Fixed(leaf) if isinstance(leaf, bool) else next(number) for leaf in leaves]
+    taken, made = _parts(args, iter(given)), _parts(result, count())
+    return None if kwargs.children or taken is None or made is None else (taken.children, made)
 
 
-def _is_plain(tree: Tree) -> bool:
+def _parts(tree: Tree, leaves: Iterator[Any]) -> Any:
+    """A structure as the builtin knows it; None where only Python can build it."""
+    from glassgrad.engines.native.call import Fixed, is_named_tuple, is_record
+    from glassgrad.engines.native.call import Tree as CallTree
+
     if tree.kind == "leaf":
-        return True
-    named = tree.kind == "tuple" and tree.label is not None
-    return tree.kind in CONTAINERS and not named and all(map(_is_plain, tree.children))
+        return next(leaves)
+    if tree.kind == "static":
+        return Fixed(tree.label.value)
+    kind, keys = CONTAINERS.get(tree.kind), ()
+    if tree.kind == "dict":
+        keys = tree.label
+    elif tree.kind == "dataclass":
+        kind, keys = tree.label
+    elif tree.label is not None:
+        kind = tree.label
+    known = kind in (tuple, list, dict)
+    if kind is None or not (known or is_named_tuple(kind) or is_record(kind, keys)):
+        return None
+    children = tuple(_parts(child, leaves) for child in tree.children)
+    return None if None in children else CallTree(kind, children, keys)
 
 
 def _native_call(
     outputs: Sequence[Node],
     inputs: Sequence[Node],
-    call: tuple[Tree, Tree],
+    call: tuple[Any, Any],
     takes: Sequence[str],
     receiver: Callable[..., Any],
 ) -> tuple[Program, Callable[..., Any]]:
     """The program, and its builtin, which gives calls of another signature to the receiver."""
     from glassgrad.engines.native.call import ArraySpec, Signature
-    from glassgrad.engines.native.call import Tree as CallTree
     from glassgrad.engines.native.program import NativeProgram
-
-    def shaped(tree: Tree, number: Iterator[int]) -> Any:
-        if tree.kind == "leaf":
-            return next(number)
-        children = tuple(shaped(child, number) for child in tree.children)
-        keys = tree.label if tree.kind == "dict" else ()
-        return CallTree(CONTAINERS[tree.kind], children, keys)
 
     signature = Signature(
         tuple(ArraySpec(n.shape, n.dtype, takes=t) for n, t in zip(inputs, takes)),
         tuple(ArraySpec(n.shape, n.dtype, scalar=n.shape == ()) for n in outputs),
-        shaped(call[0], count()).children,
-        shaped(call[1], count()),
+        *call,
     )
     program = NativeProgram(outputs, inputs, signature=signature, receiver=receiver)
     return program, program.fast

@@ -1,9 +1,9 @@
 """The fast call path: a Python builtin in machine code, from argument objects to result objects.
 
-The generated entry takes the arguments' containers apart, checks each leaf (exactly an ndarray of
-this dtype and shape, contiguous and aligned; or a float for a 0-d float64), takes result arrays,
-runs the kernel, and builds the result. What does not fit, and every error of the kernel, goes to
-the *receiver*: a Python callable that gets the same arguments, converts them or raises.
+The generated entry takes the arguments' containers and modules apart, checks each leaf (exactly an
+ndarray of this dtype and shape, contiguous and aligned; or a float for a 0-d float64), takes result
+arrays, runs the kernel, and builds the result. What does not fit, and every error of the kernel,
+goes to the *receiver*: a Python callable that gets the same arguments, converts them or raises.
 
 Result arrays are fresh: the caller never sees an array change that it still holds. The two latest
 results are remembered, and one that nobody else refers to any more is filled again instead of
@@ -13,15 +13,17 @@ allocating, which saves an allocation, and the page faults of large ones, in eve
 from __future__ import annotations
 
 import ctypes
+import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engines.native import pyabi, runtime
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
-from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, is_type, need, python
+from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,26 @@ class ArraySpec:
 
 
 @dataclass(frozen=True)
-class Tree:
-    """A container of leaves: `kind` is tuple, list or dict; children are numbers or trees.
+class Fixed:
+    """An object that is part of the structure: an argument must be this very one."""
 
-    A number is the index of an `ArraySpec`. A dict has its `keys` in the order of the children.
+    value: Any
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A container of leaves: `kind` is tuple, list, dict, a named tuple or a dataclass.
+
+    Children are trees, `Fixed`, or numbers: the index of an `ArraySpec`. A dict has its `keys` in
+    the order of the children, a dataclass (one that `is_record`) the names of its fields.
     """
 
     kind: type
-    children: tuple[int | Tree, ...]
+    children: tuple[Part, ...]
     keys: tuple[Any, ...] = ()
+
+
+Part = int | Tree | Fixed
 
 
 @dataclass(frozen=True)
@@ -56,8 +69,8 @@ class Signature:
 
     inputs: tuple[ArraySpec, ...]
     outputs: tuple[ArraySpec, ...]
-    arguments: tuple[int | Tree, ...]
-    result: int | Tree
+    arguments: tuple[Part, ...]
+    result: Part
 
     @staticmethod
     def flat(inputs: Sequence[ArraySpec], outputs: Sequence[ArraySpec]) -> Signature:
@@ -87,6 +100,7 @@ class Entry:
         f, s = self.f, self.signature
         n, m = len(s.inputs), len(s.outputs)
         inputs, outputs, arrays = (f.stack(PTR, max(1, k)) for k in (n, m, m))
+        self.few = f.stack(PTR, 2)
         leaves = f.params[1]
         if s.arguments != tuple(range(n)):
             leaves = f.stack(PTR, max(1, n))
@@ -117,14 +131,22 @@ class Entry:
     def _shared(self, name: str, result: Any, *args: Value) -> Value:
         return python(self.f, name, result, *args)
 
-    def _match(self, tree: int | Tree, x: Value, leaves: Value) -> None:
+    def _match(self, tree: Part, x: Value, leaves: Value) -> None:
         """Takes a container apart; its leaves go to their places in the table."""
         f = self.f
         if isinstance(tree, int):
             f.store(x, f.at(leaves, PTR, tree))
             return
-        name = {tuple: "PyTuple_Type", list: "PyList_Type", dict: "PyDict_Type"}[tree.kind]
-        need(f, is_type(f, x, name), self.miss)
+        if isinstance(tree, Fixed):
+            need(f, f.compare("eq", x, self._key(tree.value)), self.miss)
+            return
+        name = {tuple: "PyTuple_Type", list: "PyList_Type", dict: "PyDict_Type"}.get(tree.kind)
+        own = self._key(tree.kind) if name is None else f.symbol(name)
+        need(f, f.compare("eq", field(f, x, pyabi.TYPE), own), self.miss)
+        if not issubclass(tree.kind, tuple | list | dict):
+            for key, child in zip(tree.keys, tree.children):
+                self._match(child, self._attribute(x, key), leaves)
+            return
         size = field(f, x, pyabi.SIZE, I64)
         need(f, f.compare("eq", size, len(tree.children)), self.miss)
         items = field(f, x, pyabi.LIST_ITEMS) if tree.kind is list else x
@@ -133,20 +155,40 @@ class Entry:
                 item = python(f, "PyDict_GetItemWithError", PTR, x, self._key(tree.keys[i]))
                 need(f, f.compare("ne", item, f.const(PTR, 0)), self.miss)
             else:
-                start = pyabi.TUPLE_ITEMS if tree.kind is tuple else 0
+                start = 0 if tree.kind is list else pyabi.TUPLE_ITEMS
                 item = field(f, items, start + 8 * i)
             self._match(child, item, leaves)
+
+    def _attribute(self, x: Value, name: str) -> Value:
+        """A field of a record, which the record goes on holding."""
+        f = self.f
+        item = python(f, "PyObject_GetAttr", PTR, x, self._key(name))
+        missing = f.compare("eq", item, f.const(PTR, 0))
+        f.branch(missing, lambda: python(f, "PyErr_Clear", VOID) and None)
+        need(f, f.compare("ne", item, f.const(PTR, 0)), self.miss)
+        python(f, "Py_DecRef", VOID, item)
+        return item
 
     def _key(self, key: Any) -> Value:
         self.keys.append(key)
         return self.f.load(PTR, self.f.at(self.f.symbol(_KEYS), PTR, len(self.keys) - 1))
 
-    def _build(self, tree: int | Tree, arrays: Value, records: Value) -> Value:
+    def _build(self, tree: Part, arrays: Value, records: Value) -> Value:
         """The result object; takes over the references in `arrays`."""
         f = self.f
         if isinstance(tree, int):
             place = f.at(arrays, PTR, tree)
             return self._shared("gg_leaf", PTR, place, f.at(records, I8, tree * 8 * FIELDS))
+        if isinstance(tree, Fixed):
+            python(f, "Py_IncRef", VOID, held := self._key(tree.value))
+            return held
+        if not issubclass(tree.kind, tuple | list | dict):
+            return self._build_record(tree, arrays, records)
+        if tree.kind not in (tuple, list, dict):
+            inner = self._build(Tree(tuple, tree.children), arrays, records)
+            made = self._new(tuple, tree.kind, inner)
+            python(f, "Py_DecRef", VOID, inner)
+            return made
         n = len(tree.children)
         first = tree.children[0] if n and isinstance(tree.children[0], int) else 0
         if tree.kind is tuple and n and tree.children == tuple(range(first, first + n)):
@@ -162,6 +204,23 @@ class Entry:
             python(f, set_, I32, made, f.index(i), self._build(child, arrays, records))
         return made
 
+    def _new(self, base: type, kind: type, *rest: Value) -> Value:
+        """``base.__new__(kind, *rest)``."""
+        f = self.f
+        for i, x in enumerate((self._key(kind), *rest)):
+            f.store(x, f.at(self.few, PTR, i))
+        new, count = self._key(base.__new__), f.index(1 + len(rest))
+        return python(f, "PyObject_Vectorcall", PTR, new, self.few, count, f.const(PTR, 0))
+
+    def _build_record(self, tree: Tree, arrays: Value, records: Value) -> Value:
+        f = self.f
+        made = self._new(object, tree.kind)
+        for name, child in zip(tree.keys, tree.children):
+            item = self._build(child, arrays, records)
+            python(f, "PyObject_GenericSetAttr", I32, made, self._key(name), item)
+            python(f, "Py_DecRef", VOID, item)
+        return made
+
     def _build_dict(self, tree: Tree, arrays: Value, records: Value) -> Value:
         f = self.f
         made = python(f, "PyDict_New", PTR)
@@ -170,6 +229,36 @@ class Entry:
             python(f, "PyDict_SetItem", I32, made, self._key(key), item)
             python(f, "Py_DecRef", VOID, item)
         return made
+
+
+def is_record(kind: type, names: Sequence[str]) -> bool:
+    """Whether a class is made by storing its fields: a dataclass that does nothing besides."""
+    params = vars(kind).get("__dataclass_params__")
+    if params is None or not params.init or hasattr(kind, "__post_init__"):
+        return False
+    if kind.__new__ is not object.__new__ or not _is_generated(kind.__init__):
+        return False
+    if kind.__getattribute__ is not object.__getattribute__:
+        return False
+    return [f.name for f in fields(kind)] == list(names) and all(
+        _is_stored(inspect.getattr_static(kind, name, None)) for name in names
+    )
+
+
+def is_named_tuple(kind: type) -> bool:
+    """Whether a class is a named tuple that does nothing besides."""
+    return issubclass(kind, tuple) and _is_generated(kind.__new__)
+
+
+def _is_generated(function: Any) -> bool:
+    """Whether dataclasses or namedtuple wrote a function."""
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename.startswith("<")
+
+
+def _is_stored(found: Any) -> bool:
+    """Whether reading and writing an attribute of a class meets no code of its own."""
+    return isinstance(found, MemberDescriptorType) or not hasattr(type(found), "__set__")
 
 
 class FastCall:
@@ -208,4 +297,7 @@ class FastCall:
                 release(held)
 
 
-__all__ = ["ENTRY", "ArraySpec", "Entry", "FastCall", "Signature", "Tree"]
+__all__ = [
+    "ENTRY", "ArraySpec", "Entry", "FastCall", "Fixed", "Part", "Signature", "Tree",
+    "is_named_tuple", "is_record",
+]  # fmt: skip

@@ -30,7 +30,7 @@ _API = {"PyArray_NewFromDescr": 94, "PyArray_Scalar": 60}
 _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem",
     "PyDict_New", "PyDict_SetItem", "PyDict_GetItemWithError", "Py_IncRef", "Py_DecRef",
-    "PyFloat_FromDouble",
+    "PyFloat_FromDouble", "PyObject_GetAttr", "PyObject_GenericSetAttr", "PyErr_Clear",
 )  # fmt: skip
 
 
@@ -59,7 +59,8 @@ def usable() -> bool:
 
 
 def _objects_agree() -> bool:
-    items, number, scalar = (object(), object(), object()), 1.5, np.float64(2.5)
+    items, number = (object(), object(), object()), 1.5
+    scalars = [np.dtype(c).type(1) for c in "?bBhHiIlLqQfd"]
     listed, mapped = list(items), {"a": 1, "b": 2}
     return (
         all(_word(id(x) + TYPE) == id(type(x)) for x in (items, listed, mapped, number))
@@ -67,7 +68,7 @@ def _objects_agree() -> bool:
         and _word(id(items) + TUPLE_ITEMS + 8) == id(items[1])
         and _word(_word(id(listed) + LIST_ITEMS) + 8) == id(items[1])
         and ctypes.c_double.from_address(id(number) + FLOAT_VALUE).value == number
-        and ctypes.c_double.from_address(id(scalar) + FLOAT_VALUE).value == 2.5
+        and all(ctypes.string_at(id(s) + FLOAT_VALUE, s.nbytes) == s.tobytes() for s in scalars)
     )
 
 
@@ -104,7 +105,7 @@ def addresses() -> dict[str, int]:
     found = {name: ctypes.cast(getattr(python, name), ctypes.c_void_p).value for name in _PYTHON}
     found |= {name: table[index] for name, index in _API.items()}
     types = {"PyArray_Type": np.ndarray, "PyTuple_Type": tuple, "PyList_Type": list}
-    types |= {"PyDict_Type": dict, "PyFloat_Type": float, "PyDoubleScalar_Type": np.float64}
+    types |= {"PyDict_Type": dict, "PyFloat_Type": float}
     found |= {name: id(type_) for name, type_ in types.items()}
     dtypes = [np.dtype(c) for c in "?bBhHiIlLqQfd"]
     found |= {descr(d): id(np.dtype(d.str[1:])) for d in dtypes}

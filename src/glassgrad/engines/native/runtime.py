@@ -47,9 +47,10 @@ class Records:
 def _takes(spec: Any) -> int:
     if spec.takes in ("float", "never"):
         return TAKES_FLOAT if spec.takes == "float" else 0
-    if spec.shape or spec.dtype != np.float64:
+    if spec.shape:
         return TAKES_ARRAY
-    return TAKES_ARRAY | TAKES_SCALAR | (TAKES_FLOAT if spec.takes == "both" else 0)
+    number = spec.takes == "both" and spec.dtype == np.float64
+    return TAKES_ARRAY | TAKES_SCALAR | (TAKES_FLOAT if number else 0)
 
 
 @cache
@@ -147,7 +148,8 @@ def _emit_arguments(module: Module) -> None:
         f.jump(done)
         f.begin(number)
         is_float = is_type(f, x, "PyFloat_Type") & f.compare("ne", takes & TAKES_FLOAT, 0)
-        is_scalar = is_type(f, x, "PyDoubleScalar_Type")
+        kind = field(f, x, pyabi.TYPE)
+        is_scalar = f.compare("eq", kind, _word(f, record, SCALAR_TYPE, PTR))
         need(f, is_float | (is_scalar & f.compare("ne", takes & TAKES_SCALAR, 0)), no)
         value, number_end = f.at(x, I8, pyabi.FLOAT_VALUE), f.block
         f.jump(done)
