@@ -12,10 +12,13 @@ import sys
 import tempfile
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glassgrad.cli.main import main
+from glassgrad.data.conll import read_conll
+from glassgrad.text.entity_scores import entity_scores
+from glassgrad.text.tag_dictionary import TagDictionary
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SEEDS = range(5)
@@ -36,11 +39,11 @@ class Claim:
         return value >= self.bound if self.at_least else value < self.bound
 
 
-WNUT = "ner-wnut17/"
+WNUT, WNUT_TEST = "ner-wnut17/", "emerging.test.annotated"
 CLAIMS = {
     "mnist": Claim(("images", "image-mnist"), "image-mnist", "accuracy", 97.5),
     "wnut": Claim(
-        ("tags", WNUT + "wnut17train.conll"), WNUT + "emerging.test.annotated", "F1", 3.1
+        ("tags", WNUT + "wnut17train.conll"), WNUT + WNUT_TEST, "F1", 0.0
     ),
     "reviews": Claim(("text", "sentiment-rt-polarity"), None, "accuracy", 74),
     "housing": Claim(
@@ -84,6 +87,8 @@ def measure(claim: Claim, seed: int, folder: Path) -> float:
 def check(name: str) -> bool:
     """Measure a kind for all seeds, print a line, and say whether its claim holds."""
     claim = CLAIMS[name]
+    if name == "wnut":
+        claim = replace(claim, bound=round(dictionary(), 2))
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         values = [measure(claim, seed, Path(folder) / "model") for seed in SEEDS]
@@ -96,9 +101,16 @@ def check(name: str) -> bool:
     return claim.holds(worst)
 
 
+def dictionary() -> float:
+    """The F1 on WNUT's test file of looking up the entities of the training file, in per cent."""
+    known, test = (read_conll(DATA / WNUT / n) for n in ("wnut17train.conll", WNUT_TEST))
+    found = TagDictionary.fit(known.tokens, known.tags)
+    return 100 * entity_scores([found.tag(s) for s in test.tokens], test.tags)["all"].f1
+
+
 def wnut_oracle() -> bool:
     """The scorer gives the shared task's own figures for two of its submissions."""
-    truth, kept = DATA / WNUT / "emerging.test.annotated", True
+    truth, kept = DATA / WNUT / WNUT_TEST, True
     for name, known in (("uh_ritual", "41.86"), ("spinningbytes.txt", "40.78")):
         found = re.search(
             r"F1 ([\d.]+)", glassgrad("evaluate", DATA / WNUT / "submissions" / name, truth)
