@@ -5,15 +5,16 @@
 A mutant is one change in the source of one rule: an expression's sign turned, doubled, halved or
 dropped, a summand or factor left out, operands swapped, a question reversed or its tie changed, a
 statement left out. It is compiled and put in the place of the rule, in this process, while the
-oracle's checks run as functions; the first check of values that fails kills it. What gives the right
-values by another formula (an even function of -x) is caught by the checks of how derivatives read, and
-counted apart. Exit code 1 if a mutant survives both.
+oracle's checks run as functions; the first check of values that fails kills it. What gives the
+right values by another formula (an even function of -x) is caught by the checks of how derivatives
+read, and counted apart. Exit code 1 if a mutant survives both.
 
-Changes that change nothing are recognised as they run, not by a list: a change of sign or factor of a
-value that is no number, or is zero by its form, is the same rule; operands of ops that commute are not
-swapped, and what a question of zero or of finiteness cannot see is not changed; a factor on an indicator (a truth value as 0 or 1) is none, its question is reversed instead.
-A rule that returns the very same nodes in every call, such as one that only looks at the shape of what
-was changed, is the same rule. A change in code that no check reaches counts as a survivor.
+Changes that change nothing are recognised as they run, not by a list: a change of sign or factor of
+a value that is no number, or is zero by its form, is the same rule; operands of ops that commute
+are not swapped, and what a question of zero or of finiteness cannot see is not changed; a factor on
+an indicator (a truth value as 0 or 1) is none, its question is reversed instead. A rule that
+returns the very same nodes in every call, such as one that only looks at the shape of what was
+changed, is the same rule. A change in code that no check reaches counts as a survivor.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ import argparse
 import ast
 import builtins
 import dis
-import inspect
 import signal
 import sys
 import time
@@ -36,17 +36,31 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import numpy as np
-from oracle.checks import Check, all_checks, all_forms
 
 from glassgrad.diff import finite, forward, loop, reverse, total
 from glassgrad.graph import family
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import Cast, Elementwise, cast, full_like, literal
 from glassgrad.graph.node import Node
-from glassgrad.graph.op import REGISTRY, Op
+from glassgrad.graph.op import REGISTRY
+from oracle.checks import Check, all_checks, all_forms
 
-COMMUTE = {"add", "multiply", "equal", "not_equal", "maximum", "minimum", "logical_and", "logical_or"}
-TIES = {"less": "less_equal", "less_equal": "less", "logical_and": "logical_or", "logical_or": "logical_and"}
+COMMUTE = {
+    "add",
+    "multiply",
+    "equal",
+    "not_equal",
+    "maximum",
+    "minimum",
+    "logical_and",
+    "logical_or",
+}
+TIES = {
+    "less": "less_equal",
+    "less_equal": "less",
+    "logical_and": "logical_or",
+    "logical_or": "logical_and",
+}
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 SECONDS = 60  # a mutant that runs longer is killed
 
@@ -62,7 +76,9 @@ class Rule(NamedTuple):
 
 
 def rules() -> list[Rule]:
-    """Rules of elementwise ops, VJP and JVP of structural ones, loops, both modes; with their helpers."""
+    """Rules of elementwise ops, VJP and JVP of structural ones, loops, both modes; with their
+    helpers.
+    """
     found: dict[types.FunctionType, tuple[str, set[str]]] = {}
     for name, op in REGISTRY.items():
         if isinstance(op, Elementwise) and op.result == "bool":
@@ -101,9 +117,15 @@ def _reach(function: Any, label: str, op: str, found: dict[Any, Any], owner: Any
     if function in found:
         found[function][1].add(op)
         return
-    if not function.__module__.startswith(("glassgrad.ops", "glassgrad.diff", "glassgrad.graph.family")):
+    if not function.__module__.startswith(
+        ("glassgrad.ops", "glassgrad.diff", "glassgrad.graph.family")
+    ):
         return
-    if function.__module__ == finite.__name__ or function.__name__ in ("infer", "apply", "operands"):
+    if function.__module__ == finite.__name__ or function.__name__ in (
+        "infer",
+        "apply",
+        "operands",
+    ):
         return
     found[function] = (label, {op} - {""})
     for name in _names(function.__code__):
@@ -145,7 +167,7 @@ class Hook:
 
 
 def _of_values(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A change of nodes and numbers, taken into lists and tuples of them; all else stays as it is."""
+    """A change of nodes and numbers, taken into lists and tuples; all else stays as it is."""
 
     def run(v: Any) -> Any:
         if type(v) in (list, tuple) and any(isinstance(x, Node) for x in v):
@@ -173,7 +195,7 @@ def _negate(v: Any) -> Any:
 
 def _times(factor: float) -> Callable[[Any], Any]:
     def change(v: Any) -> Any:
-        if isinstance(v, bool) or _is_indicator(v) or isinstance(v, Node) and v.dtype == np.bool_:
+        if isinstance(v, bool) or _is_indicator(v) or (isinstance(v, Node) and v.dtype == np.bool_):
             return v
         return v * factor if isinstance(v, Node | float) or factor == 2 else v / 2
 
@@ -181,7 +203,7 @@ def _times(factor: float) -> Callable[[Any], Any]:
 
 
 def _drop(v: Any) -> Any:
-    if isinstance(v, bool) or isinstance(v, Node) and v.dtype == np.bool_:
+    if isinstance(v, bool) or (isinstance(v, Node) and v.dtype == np.bool_):
         return v
     return full_like(v, 0) if isinstance(v, Node) else 0
 
@@ -225,14 +247,17 @@ _trees: dict[str, ast.Module] = {
 def tree_of(function: types.FunctionType) -> tuple[ast.Module, Any]:
     """The module's tree, and the function's node in it."""
     tree, code = _trees[function.__code__.co_filename], function.__code__
-    places = [p for p in code.co_positions() if p[0] is not None and p[2] is not None and p[2] != p[3]]
+    places = [
+        p for p in code.co_positions() if p[0] is not None and p[2] is not None and p[2] != p[3]
+    ]
     fits = []
     for node in ast.walk(tree):
         if code.co_name == "<lambda>":
             if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
                 b = node.body
                 inside = all(
-                    (b.lineno, b.col_offset) <= (p[0], p[2]) and (p[1], p[3]) <= (b.end_lineno, b.end_col_offset)
+                    (b.lineno, b.col_offset) <= (p[0], p[2])
+                    and (p[1], p[3]) <= (b.end_lineno, b.end_col_offset)
                     for p in places
                 )
                 fits += [node] * inside
@@ -259,11 +284,21 @@ def _children(node: ast.AST) -> Iterator[tuple[Place, ast.AST]]:
 
 def _skipped(place: Place, node: ast.AST) -> bool:
     field = place[1]
-    if isinstance(node, ast.Raise | ast.Assert | ast.withitem | ast.JoinedStr | ast.arguments | ast.keyword):
+    if isinstance(
+        node, ast.Raise | ast.Assert | ast.withitem | ast.JoinedStr | ast.arguments | ast.keyword
+    ):
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True  # the docstring
-    return field in ("decorator_list", "returns", "annotation", "target", "targets", "iter", "slice")
+    return field in (
+        "decorator_list",
+        "returns",
+        "annotation",
+        "target",
+        "targets",
+        "iter",
+        "slice",
+    )
 
 
 def places(node: ast.AST) -> Iterator[tuple[Place, ast.AST]]:
@@ -311,17 +346,17 @@ LOOKS = {"shape", "dtype", "ndim", "size", "trace", "op", "name", "inputs", "out
 
 
 def _only_looked_at(root: Any) -> list[ast.AST]:
-    """Values given to a name that is asked only for what no sign or factor changes: shape, trace …"""
+    """Values given to a name that is asked only for what no factor changes: shape, trace …"""
     assigned = [
         (n.targets[0].id, n.value)
         for n in ast.walk(root)
         if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
     ]
-    bases = {id(n.value) for n in ast.walk(root) if isinstance(n, ast.Attribute) and n.attr in LOOKS}
+    bases = {
+        id(n.value) for n in ast.walk(root) if isinstance(n, ast.Attribute) and n.attr in LOOKS
+    }
     loads = [n for n in ast.walk(root) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
-    return [
-        value for name, value in assigned if all(id(n) in bases for n in loads if n.id == name)
-    ]
+    return [value for name, value in assigned if all(id(n) in bases for n in loads if n.id == name)]
 
 
 def _putter(place: Place, node: ast.AST) -> Callable[[], None]:
@@ -329,8 +364,8 @@ def _putter(place: Place, node: ast.AST) -> Callable[[], None]:
 
 
 def _changes(rule: Rule, place: Place, node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    parent, field, _ = place
-    if isinstance(node, ast.Expr) or isinstance(node, ast.AugAssign):
+    parent = place[0]
+    if isinstance(node, ast.Expr | ast.AugAssign):
         yield "leave out", ast.copy_location(ast.Pass(), node)
     if not isinstance(node, ast.expr):
         return
@@ -343,9 +378,10 @@ def _changes(rule: Rule, place: Place, node: ast.AST) -> Iterator[tuple[str, ast
         if rule.function.__module__ == reverse.__name__ and not isinstance(node, ast.Constant):
             for kind in ("true", "false"):
                 yield kind, _called("__mutant__", [node], node)
-    if isinstance(parent, ast.Tuple | ast.List | ast.Return | ast.Lambda) and not _is_none(node):
-        if rule.label.endswith(("vjp", "jvp", "partials", "route")):
-            yield "none", _called("__mutant__", [node], node)
+    holds = isinstance(parent, ast.Tuple | ast.List | ast.Return | ast.Lambda)
+    gives = rule.label.endswith(("vjp", "jvp", "partials", "route"))
+    if holds and gives and not _is_none(node):
+        yield "none", _called("__mutant__", [node], node)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ARITHMETIC):
         yield from _arithmetic(node)
     if isinstance(node, ast.Call):
@@ -364,7 +400,7 @@ def _invariance(place: Place) -> tuple[str, ...]:
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return ()
     against_zero = any(isinstance(x, ast.Constant) and x.value == 0 for x in call.args)
-    if call.func.attr == "isfinite" or against_zero and call.func.attr in ("equal", "not_equal"):
+    if call.func.attr == "isfinite" or (against_zero and call.func.attr in ("equal", "not_equal")):
         return ("negate", "double", "halve")
     if against_zero and call.func.attr in ("less", "less_equal"):
         return ("double", "halve")
@@ -374,12 +410,16 @@ def _invariance(place: Place) -> tuple[str, ...]:
 def _is_value(rule: Rule, place: Place, node: ast.expr) -> bool:
     """Whether an expression may stand for a number, a node, or a truth value."""
     parent, field, _ = place
-    if isinstance(parent, ast.Call) and field == "func" or isinstance(parent, ast.Attribute | ast.Starred):
+    if (isinstance(parent, ast.Call) and field == "func") or isinstance(
+        parent, ast.Attribute | ast.Starred
+    ):
         return False
-    if isinstance(parent, ast.Subscript) or isinstance(parent, ast.Compare):
+    if isinstance(parent, ast.Subscript | ast.Compare):
         return False
     if isinstance(node, ast.Name):
-        return node.id in _locals(rule.function) and isinstance(node.ctx, ast.Load) and node.id != "k"
+        return (
+            node.id in _locals(rule.function) and isinstance(node.ctx, ast.Load) and node.id != "k"
+        )
     if isinstance(node, ast.Constant):
         return isinstance(node.value, int | float)
     return isinstance(node, ast.Call | ast.BinOp | ast.UnaryOp | ast.Subscript | ast.BoolOp)
@@ -438,7 +478,7 @@ def compiled(rule: Rule) -> types.CodeType:
 
 
 class Verdict(NamedTuple):
-    """What became of a mutant: "killed" by values or by "form", "same", "survived", "not reached"."""
+    """What became of a mutant: "killed" by values, by "form", "same", "survived", "not reached"."""
 
     outcome: str
     by: str = ""
@@ -463,7 +503,9 @@ def judge(mutant: Mutant, checks: list[Check], forms: list[Check]) -> Verdict:
     original, hook = function.__code__, Hook()
     if mutant.rule.ops:  # what tests other ops alone cannot tell
         near = {*mutant.rule.ops, "", "scan"}
-        checks = sorted((c for c in checks if c.op in near), key=lambda c: c.op not in mutant.rule.ops)
+        checks = sorted(
+            (c for c in checks if c.op in near), key=lambda c: c.op not in mutant.rule.ops
+        )
     hook.kind, hook.literal = mutant.kind, mutant.literal
     mutant.put()
     try:
@@ -495,11 +537,12 @@ def judge(mutant: Mutant, checks: list[Check], forms: list[Check]) -> Verdict:
 def _gives_same_nodes(function: Any, code: types.CodeType, hook: Hook, checks: list[Check]) -> bool:
     """Whether a changed rule returns the very nodes of the true one, in every call of all checks.
 
-    Equal graphs are equal nodes within a trace, so this is equality of graphs, not of numbers. A rule
-    that returns nothing, and works by what it enters, is not asked.
+    Equal graphs are equal nodes within a trace, so this is equality of graphs, not of numbers. A
+    rule that returns nothing, and works by what it enters, is not asked.
     """
     original = function.__code__
-    true, changed = (types.FunctionType(c, function.__globals__, function.__name__, function.__defaults__)
+    true, changed = (types.FunctionType(c, function.__globals__, function.__name__,
+        function.__defaults__)
                      for c in (original, code))  # fmt: skip
     differs: list[bool] = []
 
@@ -525,7 +568,9 @@ def _dispatch(*args: Any, **kwargs: Any) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    if type(a) in (list, tuple) and type(a) is type(b):  # what has no cotangent may be left off the end
+    if type(a) in (list, tuple) and type(a) is type(
+        b
+    ):  # what has no cotangent may be left off the end
         return all(_same(x, y) for x, y in zip_longest(a, b))
     return a is b or (not isinstance(a, Node) and type(a) is type(b) and bool(a == b))
 
@@ -537,10 +582,14 @@ def _instructions(code: types.CodeType) -> list[Any]:
 
 def main() -> int:
     """Judge all mutants and print the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--only", default="", help="rules whose label contains this")
     parser.add_argument("--part", default="1/1", help="every n-th rule from the i-th: i/n")
-    parser.add_argument("--list", action="store_true", help="print every mutant and what became of it")
+    parser.add_argument(
+        "--list", action="store_true", help="print every mutant and what became of it"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
@@ -570,9 +619,9 @@ def main() -> int:
                 print(f"{verdict.outcome:12} {mutant}  {verdict.by}", flush=True)
     real = sum(n for outcome, n in counts.items() if outcome != "same")
     print(
-        f"{len(chosen)} rules, {len(checks)} checks, {real} mutants ({counts.get('same', 0)} more are the "
-        f"same rule): {counts.get('killed', 0)} killed by values, {counts.get('form', 0)} by form alone, "
-        f"{len(left)} alive; "
+        f"{len(chosen)} rules, {len(checks)} checks, {real} mutants ({counts.get('same', 0)} more "
+        f"are the same rule): {counts.get('killed', 0)} killed by values, {counts.get('form', 0)} "
+        f"by form alone, {len(left)} alive; "
         f"{time.perf_counter() - start:.0f} s"
     )
     return 1 if left else 0

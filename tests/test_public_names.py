@@ -32,7 +32,7 @@ def test_type_checkers_see_the_same_names():
 
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'gradient'"):
-        gg.gradient  # noqa: B018
+        gg.gradient
 
 
 def test_the_core_imports_without_networks_text_or_compiler():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -64,9 +66,9 @@ def test_loops_of_reads_and_writes_are_linear(f):
     sizes = (200, 400, 800)
     nodes, elements = zip(*(cost(f, np.linspace(0.5, 1.5, n)) for n in sizes))
     square = f is matrix_writes  # its product z @ z.T has n*n/16 elements by itself
-    for small, large in zip(nodes, nodes[1:]):
+    for small, large in pairwise(nodes):
         assert large < 2.1 * small
-    for small, large in zip(elements, elements[1:]):
+    for small, large in pairwise(elements):
         assert large < (4.1 if square else 2.1) * small
 
 

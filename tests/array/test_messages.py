@@ -1,4 +1,4 @@
-"""Bad input to traced programs: the error names the op, the shapes, the user's line, and a remedy."""
+"""Bad input to traced programs: an error names op, shapes, the user's line, and a remedy."""
 
 from __future__ import annotations
 
@@ -32,40 +32,52 @@ CASES = [
     ("math.exp(t)", lambda x: math.exp(x), 1.0, TypeError, ["np.exp", "math.exp"]),
     ("int(t)", lambda x: int(x) * x, 2.0, TypeError, ["int", "stop_gradient"]),
     ("np.float64(t)", lambda x: np.float64(x), 2.0, TypeError, ["plain ndarray", "stop_gradient"]),
-    ("complex factor", lambda x: np.sum(x * 1j), X, TypeError, ["complex128", "real and imaginary"]),
+    ("complex factor", lambda x: np.sum(x * 1j), X, TypeError,
+        ["complex128", "real and imaginary"]),
     ("complex array", lambda x: np.sum(x * np.array([1j, 2, 3])), X, TypeError, ["complex128"]),
-    ("complex cast", lambda x: np.sum(x.astype(complex)), X, TypeError, ["complex128", "not supported yet"]),
-    ("half precision", lambda x: np.sum(x * np.ones(3, np.float16)), X, TypeError, ["float16", "astype"]),
+    ("complex cast", lambda x: np.sum(x.astype(complex)), X, TypeError,
+        ["complex128", "not supported yet"]),
+    ("half precision", lambda x: np.sum(x * np.ones(3, np.float16)), X, TypeError,
+        ["float16", "astype"]),
     ("objects", lambda x: np.sum(x * np.array([None, 1, 2])), X, TypeError, ["object"]),
     ("unknown ufunc", lambda x: np.sum(np.spacing(x)), X, TypeError, ["np.spacing", "no rule yet"]),
-    ("unknown function", lambda x: np.sum(np.unwrap(x)), X, TypeError, ["np.unwrap", "no rule yet"]),
+    ("unknown function", lambda x: np.sum(np.unwrap(x)), X, TypeError,
+        ["np.unwrap", "no rule yet"]),
     ("unknown method", lambda x: x.ptp(), X, AttributeError, ["ptp", "it has"]),
     ("unknown argument", lambda x: np.sum(x, where=x > 0), X, TypeError, ["sum", "no rule yet"]),
     ("matmul", lambda x: np.sum(x @ np.ones((2, 3))), X, ValueError, ["matmul", "(3,)", "(2, 3)"]),
     ("transposed matmul", lambda x: np.sum(np.ones((2, 3)) @ (x * np.ones((2, 3)))), X, ValueError,
      ["matmul", "x @ y.T"]),
-    ("broadcast", lambda x: np.sum(x + np.ones(2)), X, ValueError, ["add", "(3,)", "(2,)", "reshape"]),
-    ("reshape", lambda x: np.sum(x.reshape(2, 2)), X, ValueError, ["reshape", "3 elements", "(2, 2)"]),
+    ("broadcast", lambda x: np.sum(x + np.ones(2)), X, ValueError,
+        ["add", "(3,)", "(2,)", "reshape"]),
+    ("reshape", lambda x: np.sum(x.reshape(2, 2)), X, ValueError,
+        ["reshape", "3 elements", "(2, 2)"]),
     ("concatenate", lambda x: np.sum(np.concatenate([x, np.ones((2, 2))])), X, ValueError,
      ["concatenate", "(3,)", "(2, 2)"]),
-    ("stack", lambda x: np.sum(np.stack([x, np.ones(2)])), X, ValueError, ["stack", "(3,)", "(2,)"]),
+    ("stack", lambda x: np.sum(np.stack([x, np.ones(2)])), X, ValueError,
+        ["stack", "(3,)", "(2,)"]),
     ("axis", lambda x: np.sum(np.sum(x, axis=2)), X, ValueError, ["sum", "axis 2"]),
     ("einsum", lambda x: np.einsum("ij,j->i", x, x), X, ValueError, ["einsum", "'ij'", "(3,)"]),
     ("index too large", lambda x: x[5], X, IndexError, ["index 5", "length 3"]),
-    ("index array too large", lambda x: np.sum(x[np.array([0, 7])]), X, IndexError, ["index 7", "length 3"]),
+    ("index array too large", lambda x: np.sum(x[np.array([0, 7])]), X, IndexError,
+        ["index 7", "length 3"]),
     ("too many indices", lambda x: x[0, 0], X, IndexError, ["2 indices", "1 axes"]),
     ("real index", lambda x: x[1.5], X, IndexError, ["integer", "float"]),
     ("traced real index", lambda x: x[x[0]], X, IndexError, ["integer"]),
     ("truth of an array", lambda x: x.sum() if x > 0 else 0.0, X, ValueError, ["(3,)", "np.where"]),
     ("len of a number", lambda x: len(x) * x, 1.0, ValueError, ["len()"]),
-    ("write of a wrong shape", lambda x: written(x, slice(0, 2), np.ones(3)), X, ValueError, ["(3,)", "(2,)"]),
+    ("write of a wrong shape", lambda x: written(x, slice(0, 2), np.ones(3)), X, ValueError,
+        ["(3,)", "(2,)"]),
     ("reals into integers", into_integers, X, TypeError, ["float64", "int64"]),
-    ("out= of a plain array", lambda x: np.sum(np.add(x, 1, out=OUTSIDE)), X, TypeError, ["np.zeros"]),
+    ("out= of a plain array", lambda x: np.sum(np.add(x, 1, out=OUTSIDE)), X, TypeError,
+        ["np.zeros"]),
     ("ufunc with where=", lambda x: np.sum(np.add(x, 1, where=x > 1)), X, TypeError, ["np.where"]),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("f", "x", "kind", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
+@pytest.mark.parametrize(
+    ("f", "x", "kind", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES]
+)
 def test_message(f, x, kind, words):
     with pytest.raises(kind) as caught:
         gg.grad(f)(x)
@@ -77,16 +89,20 @@ def test_message(f, x, kind, words):
 
 BEFORE = [
     ("complex argument", lambda: gg.grad(lambda x: x)(1j), TypeError, ["complex128", "'x'"]),
-    ("integer argument", lambda: gg.grad(np.sum)(np.arange(3)), TypeError, ["int64", ".astype(float)"]),
-    ("vector result", lambda: gg.grad(lambda x: x)(X), TypeError, ["(3,)", ".sum()", "gg.jacobian", "gg.vjp"]),
+    ("integer argument", lambda: gg.grad(np.sum)(np.arange(3)), TypeError,
+        ["int64", ".astype(float)"]),
+    ("vector result", lambda: gg.grad(lambda x: x)(X), TypeError,
+        ["(3,)", ".sum()", "gg.jacobian", "gg.vjp"]),
     ("boolean result", lambda: gg.grad(lambda x: np.any(x > 0))(X), TypeError, ["bool"]),
     ("no result", lambda: gg.grad(lambda x: None)(X), TypeError, ["one number"]),
-    ("argnums", lambda: gg.grad(lambda x: x, argnums=2)(1.0), TypeError, ["number 2", "1 positional"]),
+    ("argnums", lambda: gg.grad(lambda x: x, argnums=2)(1.0), TypeError,
+        ["number 2", "1 positional"]),
     ("aux", lambda: gg.grad(lambda x: x, has_aux=True)(1.0), TypeError, ["has_aux", "pair"]),
     ("cotangent's shape", lambda: gg.vjp(np.sin, X)[1](1.0), ValueError, ["(3,)", "()"]),
     ("tangent's structure", lambda: gg.jvp(np.sin, (X,), (X, X)), TypeError, ["structure"]),
     ("layout", lambda: gg.jacobian(np.sin, layout="rows"), TypeError, ["numerator", "rows"]),
-    ("value of a wrong shape", lambda: gg.evaluate(gg.variable("v", (2,)), {gg.variable("w"): 1.0}), ValueError,
+    ("value of a wrong shape", lambda: gg.evaluate(gg.variable("v", (2,)), {gg.variable("w"): 1.0}),
+        ValueError,
      ["'v'", "no value"]),
 ]  # fmt: skip
 
@@ -106,7 +122,9 @@ def test_an_array_from_outside_is_not_written_and_says_so():
 
     with pytest.raises(ValueError) as caught:
         gg.grad(f)(X)
-    assert "np.exp" in str(caught.value.__cause__) and Path(__file__).name in str(caught.value.__cause__)
+    assert "np.exp" in str(caught.value.__cause__) and Path(__file__).name in str(
+        caught.value.__cause__
+    )
     assert not OUTSIDE.any()
 
 

@@ -105,21 +105,27 @@ def branching(x):
     return x[1] ** 2
 
 
-@pytest.mark.parametrize(("x", "want"), [([3.0, 1.0, 2.0], [2.0, 0, 3.0]), ([1.0, 3.0, 2.0], [0, 6.0, 0])])
+@pytest.mark.parametrize(
+    ("x", "want"), [([3.0, 1.0, 2.0], [2.0, 0, 3.0]), ([1.0, 3.0, 2.0], [0, 6.0, 0])]
+)
 def test_branches_follow_the_values(x, want):
     assert np.array_equal(gg.grad(branching)(np.array(x)), want)
 
 
 def guards_of(f, x):
-    return [(g.node.name, np.asarray(g.value).tolist()) for g in trace_call(f, (x,), {}, (0,)).trace.guards]
+    return [
+        (g.node.name, np.asarray(g.value).tolist())
+        for g in trace_call(f, (x,), {}, (0,)).trace.guards
+    ]
 
 
 def test_what_was_looked_at_is_remembered_once():
     assert guards_of(branching, X) == [("less", False)]
     assert guards_of(lambda x: x.sum(), X) == []
-    assert guards_of(lambda x: x[int(np.argsort(x)[0])], X) == [("slice", [0])] or len(
-        guards_of(lambda x: x[int(np.argsort(x)[0])], X)
-    ) == 1
+    assert (
+        guards_of(lambda x: x[int(np.argsort(x)[0])], X) == [("slice", [0])]
+        or len(guards_of(lambda x: x[int(np.argsort(x)[0])], X)) == 1
+    )
 
 
 def test_an_integer_result_can_be_an_index_and_a_loop_can_depend_on_values():
@@ -160,7 +166,10 @@ class Layer:
 
 def test_nested_containers_come_back_in_their_structure():
     params = {
-        "layers": [Layer(np.ones((2, 3)), np.zeros(2)), Layer(np.ones((1, 2)), np.zeros(1), "last")],
+        "layers": [
+            Layer(np.ones((2, 3)), np.zeros(2)),
+            Layer(np.ones((1, 2)), np.zeros(1), "last"),
+        ],
         "pair": Pair(2.0, (np.float32(1.5), None)),
         "empty": [],
     }

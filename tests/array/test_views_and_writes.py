@@ -1,7 +1,7 @@
 """Views and writes have NumPy's meaning: random programs on arrays and on traced handles agree.
 
-A program is drawn while it runs on plain arrays, so that shapes are known; then it runs on handles. Its
-gradient is compared with a complex step of the same program.
+A program is drawn while it runs on plain arrays, so that shapes are known; then it runs on handles.
+Its gradient is compared with a complex step of the same program.
 """
 
 from __future__ import annotations
@@ -62,14 +62,16 @@ def fits(value, target):
         return False
 
 
-# Each step: draw(d, arrays) -> parameters or None; run(arrays, parameters) changes the list of arrays.
+# Each step: draw(d, arrays) -> parameters or None; run(arrays, parameters) changes the list.
 
 
 def draw_view(d, arrays):
     i = d.below(len(arrays))
     index = d.index(arrays[i].shape)
     found = arrays[i][index]
-    return (i, index) if np.ndim(found) <= 4 and isinstance(found, np.ndarray) and found.size else None
+    return (
+        (i, index) if np.ndim(found) <= 4 and isinstance(found, np.ndarray) and found.size else None
+    )
 
 
 def run_view(arrays, p):
@@ -201,7 +203,8 @@ def run_new(arrays, p):
 
 STEPS = {
     name: (globals()[f"draw_{name}"], globals()[f"run_{name}"])
-    for name in ("view", "transpose", "reshape", "in_place", "write", "loop", "scalars", "add_at", "mask",
+    for name in ("view", "transpose", "reshape", "in_place", "write", "loop", "scalars", "add_at",
+        "mask",
                  "fancy", "new")
 }  # fmt: skip
 
@@ -213,7 +216,9 @@ def program(d):
         name = d.of(list(STEPS))
         draw, run = STEPS[name]
         p = draw(d, arrays)
-        if p is None or (name in ("fancy", "new", "reshape") and sum(a.size for a in arrays) > MOST):
+        if p is None or (
+            name in ("fancy", "new", "reshape") and sum(a.size for a in arrays) > MOST
+        ):
             continue
         run(arrays, p)
         steps.append((name, p))
@@ -248,4 +253,6 @@ def test_programs(data):
     pushed = run_all(steps, START + 1e-30j * along)
     true = sum(np.sum(w * p.imag) / 1e-30 for w, p in zip(weights, pushed))
     scale = sum(np.sum(np.abs(w * p.imag)) / 1e-30 for w, p in zip(weights, pushed))
-    np.testing.assert_allclose(np.sum(gradient * along), true, atol=1e-11 * max(scale, 1), err_msg=str(steps))
+    np.testing.assert_allclose(
+        np.sum(gradient * along), true, atol=1e-11 * max(scale, 1), err_msg=str(steps)
+    )

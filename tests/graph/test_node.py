@@ -1,4 +1,4 @@
-"""Nodes: interned within a trace, inputs fresh, constants by bits or identity, origins beside them."""
+"""Nodes: interned within a trace, inputs fresh, constants by bits or identity, origins apart."""
 
 import numpy as np
 import pytest

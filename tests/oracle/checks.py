@@ -1,4 +1,6 @@
-"""All checks of derivatives as plain functions, with the ops that each is about: for the mutation run."""
+"""All checks of derivatives as plain functions, with the ops that each is about: for the mutation
+run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is checked of every elementwise op, by its registration alone: a new op needs no test code."""
+"""What is checked of every elementwise op, from the registry alone: a new op needs no test."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mpmath import mp, mpf
-from oracle import truth
-from oracle.mp_algebra import OutsideDomain
-from oracle.points import boolean_operands, edges, exact, rows, samples
 
 from glassgrad.diff import forward, reverse
 from glassgrad.engines import reference
@@ -19,6 +16,9 @@ from glassgrad.graph.dtype import FLOAT64
 from glassgrad.graph.family import Elementwise
 from glassgrad.graph.node import Node, Trace, new_input
 from glassgrad.graph.op import REGISTRY
+from oracle import truth
+from oracle.mp_algebra import OutsideDomain
+from oracle.points import boolean_operands, edges, exact, rows, samples
 
 TOLERANCE = 1e-10
 UNDERFLOW = 1e-300  # below, a float64 has no full precision left
@@ -134,7 +134,7 @@ class Bare(Algebra):
 
 
 def check_body(op: Elementwise, at: str) -> None:
-    """The scalar body itself, by primitives, where the reference engine may use NumPy's function."""
+    """The scalar body itself, by primitives, where the reference may use NumPy's function."""
     columns, want = grid(op.name, at), true_values(op.name, at)
     with np.errstate(all="ignore"):
         got = np.broadcast_to(op.scalar(Bare(), *columns), columns[0].shape)  # pyright: ignore
@@ -147,7 +147,9 @@ def check_body(op: Elementwise, at: str) -> None:
 
 
 class Truths(NamedTuple):
-    """True derivatives at the points of a grid: None where there is none, or the op says it's a kink."""
+    """True derivatives at the points of a grid: None where there is none, or the op says it's a
+    kink.
+    """
 
     columns: list[np.ndarray]
     first: dict[int, list[Any]]
@@ -189,14 +191,18 @@ def _enter(op: Elementwise, point: tuple[Any, ...], real: list[int], truths: Tru
         truths.second[i, j].append(found)
 
 
-def compare(op: Elementwise, what: str, got: np.ndarray, weight: np.ndarray, want: list[Any]) -> None:
+def compare(
+    op: Elementwise, what: str, got: np.ndarray, weight: np.ndarray, want: list[Any]
+) -> None:
     """got = weight·want at relative 1e-10, wherever there is a true value."""
     for k, (g, c, w) in enumerate(zip(got.tolist(), weight.tolist(), want)):
         if w is None:
             continue
         true = w * mpf(c)
         if abs(true) > mpf("1.7e308"):
-            assert np.isinf(g) and (g > 0) == (true > 0), f"{op.name}: {what} at {k}: {g}, not overflow"
+            assert np.isinf(g) and (g > 0) == (true > 0), (
+                f"{op.name}: {what} at {k}: {g}, not overflow"
+            )
             continue
         assert np.isfinite(g), f"{op.name}: {what} at point {k} is {g}, not {float(true)}"
         error = abs(mpf(g) - true)
@@ -238,7 +244,11 @@ def check_jvp(op: Elementwise, at: str) -> None:
     true = []
     for k in range(n):
         parts = [truths.first[i][k] for i in built.real]
-        whole = None if None in parts else sum(p * exact(tangents[i][k]) for i, p in zip(built.real, parts))
+        whole = (
+            None
+            if None in parts
+            else sum(p * exact(tangents[i][k]) for i, p in zip(built.real, parts))
+        )
         cancels = whole is not None and abs(whole) < mpf("1e-4") * sum(abs(p) for p in parts)
         true.append(None if cancels else whole)
     compare(op, "JVP by all operands", got, np.ones(n), true)
@@ -271,11 +281,12 @@ CONVENTIONS: dict[str, Callable[[truth.Slope], float]] = {
     "infinite slope": lambda s: float(mp.sign(s.left if s.right is None else s.right)) * np.inf,
     "the continuous side": lambda s: next((float(x) for x in s if mp.isfinite(x)), 0.0),
 }
-"""What the words of `kinks` say of the derivative there. A new op uses the words, or adds a line."""
+"""What the words of `kinks` say of the derivative there. A new op uses the words, or adds a line.
+"""
 
 
 def check_kinks(op: Elementwise) -> None:
-    """At each point of the edge grid where the sides disagree, the derivative is what `kinks` says."""
+    """At each point of the edge grid where the sides disagree the derivative is as `kinks` says."""
     truths = true_derivatives(op.name, "edges")
     real_kinks = [k for k in truths.kinks if _has_value(op, k[0])]
     if not op.kinks:
@@ -283,7 +294,9 @@ def check_kinks(op: Elementwise) -> None:
         assert not two_sided, f"{op.name} has a kink at {two_sided[0][0]}, and says nothing of it"
         return
     said = [f for words, f in CONVENTIONS.items() if words in op.kinks]
-    assert len(said) == 1, f"{op.name}: the words of its kinks, {op.kinks!r}, are not in CONVENTIONS"
+    assert len(said) == 1, (
+        f"{op.name}: the words of its kinks, {op.kinks!r}, are not in CONVENTIONS"
+    )
     assert real_kinks, f"{op.name} speaks of kinks, and the edge grid meets none"
     for point, i, slope in real_kinks:
         _check_kink(op, point, i, said[0](slope))
@@ -301,7 +314,9 @@ def _check_kink(op: Elementwise, point: Sequence[Any], i: int, want: float) -> N
     (onward,) = forward.jvp([built.node], {built.xs[i]: variable(built, "t", two)})
     for how, got in zip(("VJP", "JVP"), run(built, [backward, onward])):
         at = [float(x) for x in point]
-        assert got == 2.0 * want, f"{op.name}: {how} by operand {i} at {at} is {got}, not {2 * want}"
+        assert got == 2.0 * want, (
+            f"{op.name}: {how} by operand {i} at {at} is {got}, not {2 * want}"
+        )
 
 
 def check_stopped(op: Elementwise) -> None:

@@ -46,7 +46,9 @@ class Fact(NamedTuple):
 
     def _compare(self, how: str, got: Any) -> None:
         same = np.allclose(got, self.want, rtol=TOLERANCE, atol=0, equal_nan=True)
-        assert same and np.shape(got) == np.shape(self.want), f"{self.name} ({how}): {got}, not {self.want}"
+        assert same and np.shape(got) == np.shape(self.want), (
+            f"{self.name} ({how}): {got}, not {self.want}"
+        )
 
 
 def _true(f: Callable[[Any], Any], x: float, order: int) -> float:
@@ -84,11 +86,14 @@ BRANCHES = [
     Fact("where(x>1, log(x), 0)", lambda x: np.where(x > 1, np.log(x), 0), 0.0, 0.0),
     Fact("where(x>1, 1/x, 0)", lambda x: np.where(x > 1, 1 / x, 0.0), 0.0, 0.0),
     Fact("where(x>1, x**-0.5, x)", lambda x: np.where(x > 1, x**-0.5, x), 0.0, 1.0),
-    Fact("max of a root", lambda v: np.maximum(np.sqrt(v[0] ** 2 + v[1] ** 2), 1e-10), ZERO2, ZERO2),
-    Fact("max of a root, array", lambda v: np.maximum(np.sqrt(v[0] * v[1]), np.ones(())), ZERO2, ZERO2),
+    Fact("max of a root", lambda v: np.maximum(np.sqrt(v[0] ** 2 + v[1] ** 2), 1e-10), ZERO2,
+        ZERO2),
+    Fact("max of a root, array", lambda v: np.maximum(np.sqrt(v[0] * v[1]), np.ones(())), ZERO2,
+        ZERO2),
     Fact("min of a pole", lambda x: np.minimum(1 / x, np.full((), 3.0)), 0.0, 0.0),
     Fact("sinc", lambda x: np.where(x == 0, 1, np.sin(x) / x), 0.0, 0.0),
-    Fact("sinc with a sum between", lambda x: np.where(x == 0, 1, np.sum(np.sin(x) / x * ONES3)), 0.0, 0.0),
+    Fact("sinc with a sum between", lambda x: np.where(x == 0, 1, np.sum(np.sin(x) / x * ONES3)),
+        0.0, 0.0),
     Fact("sinc with a product between",
          lambda x: np.where(x == 0, 1, (np.sin(x) / x * ONES3) @ ONES3), 0.0, 0.0),
     Fact("sinc with a matmul of poles between",
@@ -97,25 +102,35 @@ BRANCHES = [
     Fact("rows of a product not chosen",
          lambda x: np.sum(np.where(np.array([True, False]), (np.stack([ONES3, np.log(x)]) @ x), 0)),
          ZERO3, ONES3),
-    Fact("a mean between", lambda x: np.where(x[0] == 0, np.sum(x), np.mean(np.sqrt(x))), ZERO3, ONES3),
-    Fact("a slice between", lambda x: np.where(x[0] == 0, np.sum(x), np.sqrt(x)[1:].sum()), ZERO3, ONES3),
-    Fact("a read of one element", lambda x: np.log(x)[1], np.array([0.0, 2.0]), np.array([0.0, 0.5])),
+    Fact("a mean between", lambda x: np.where(x[0] == 0, np.sum(x), np.mean(np.sqrt(x))), ZERO3,
+        ONES3),
+    Fact("a slice between", lambda x: np.where(x[0] == 0, np.sum(x), np.sqrt(x)[1:].sum()), ZERO3,
+        ONES3),
+    Fact("a read of one element", lambda x: np.log(x)[1], np.array([0.0, 2.0]),
+        np.array([0.0, 0.5])),
     Fact("a read by indices", lambda x: np.sum(np.log(x)[np.array([1, 1])]), np.array([0.0, 2.0]),
          np.array([0.0, 1.0])),
-    Fact("a maximum of roots", lambda x: np.max(np.sqrt(x)), np.array([0.0, 4.0]), np.array([0.0, 0.25])),
+    Fact("a maximum of roots", lambda x: np.max(np.sqrt(x)), np.array([0.0, 4.0]),
+        np.array([0.0, 0.25])),
     Fact("the largest of sorted roots", lambda x: np.sort(np.sqrt(x))[1], np.array([0.0, 4.0]),
          np.array([0.0, 0.25])),
-    Fact("second derivative under a mask", lambda x: np.where(x > 0, (np.sqrt(x) - 1) ** 2, 0), 1.0, 0.5, 2),
-    Fact("second derivative of a guarded pole", lambda x: np.where(x > 1, 1 / x, x**2), 0.0, 2.0, 2),
+    Fact("second derivative under a mask", lambda x: np.where(x > 0, (np.sqrt(x) - 1) ** 2, 0), 1.0,
+        0.5, 2),
+    Fact("second derivative of a guarded pole", lambda x: np.where(x > 1, 1 / x, x**2), 0.0, 2.0,
+        2),
     Fact("a true pole stays", lambda x: np.sqrt(x), 0.0, np.inf),
-    Fact("a true pole under a chosen branch", lambda x: np.where(x >= 0, np.sqrt(x), 0), 0.0, np.inf),
+    Fact("a true pole under a chosen branch", lambda x: np.where(x >= 0, np.sqrt(x), 0), 0.0,
+        np.inf),
     Fact("a zero factor does not hide a pole", lambda x: 0.0 * np.log(x), 0.0, np.nan),
-    Fact("a zero weight does not hide a pole", lambda x: np.zeros(3) @ np.log(x), ZERO3, np.full(3, np.nan)),
-    Fact("a pole in a chosen product", lambda x: np.where(x == 0, (ONES3 / x) @ ONES3, 1), 0.0, -np.inf),
+    Fact("a zero weight does not hide a pole", lambda x: np.zeros(3) @ np.log(x), ZERO3,
+        np.full(3, np.nan)),
+    Fact("a pole in a chosen product", lambda x: np.where(x == 0, (ONES3 / x) @ ONES3, 1), 0.0,
+        -np.inf),
     Fact("a chosen product of finite numbers",
          lambda x: np.where(x[0] > 0, (np.array([[1.0, 2.0], [3.0, 4.0]]) @ x)[1], 0), np.ones(2),
          np.array([3.0, 4.0])),
-    Fact("a chosen matrix of a product", lambda x: np.where(x[0, 0] > 0, x @ np.array([2.0, 3.0]), 0)[0],
+    Fact("a chosen matrix of a product",
+        lambda x: np.where(x[0, 0] > 0, x @ np.array([2.0, 3.0]), 0)[0],
          np.ones((2, 2)), np.array([[2.0, 3.0], [0.0, 0.0]])),
     Fact("a zero weight after a product with a pole", lambda x: 0.0 * (x @ np.array([np.inf, 1.0])),
          np.ones(2), np.array([np.nan, 0.0]), forward=False),
@@ -124,7 +139,8 @@ BRANCHES = [
          np.array([np.nan, 0.25]), forward=False),
     Fact("writes hide what they overwrite", lambda x: _overwritten(x), np.array([0.0, 4.0]),
          np.array([1.0, 0.25])),
-    Fact("a loop over a guarded root", lambda x: gg.scan(_guarded_step, x, np.ones(3))[0], 0.0, 1.0),
+    Fact("a loop over a guarded root", lambda x: gg.scan(_guarded_step, x, np.ones(3))[0], 0.0,
+        1.0),
 ]  # fmt: skip
 
 
@@ -149,9 +165,11 @@ FORMS = [
     Fact("sqrt(dot(x, x))", lambda x: np.sqrt(np.dot(x, x)), ZERO3, ZERO3),
     Fact("(x**2).sum()**0.5", lambda x: (x**2).sum() ** 0.5, ZERO3, ZERO3),
     Fact("sqrt(a*a + b*b)", lambda v: np.sqrt(v[0] * v[0] + v[1] * v[1]), ZERO2, ZERO2),
-    Fact("row norms", lambda x: np.sum(np.sqrt(np.sum(x**2, axis=1))), np.array([[0.0, 0.0], [3.0, 4.0]]),
+    Fact("row norms", lambda x: np.sum(np.sqrt(np.sum(x**2, axis=1))),
+        np.array([[0.0, 0.0], [3.0, 4.0]]),
          np.array([[0.0, 0.0], [0.6, 0.8]])),
-    Fact("a norm away from 0", lambda x: np.sqrt(np.sum(x**2)), np.array([3.0, 4.0]), np.array([0.6, 0.8])),
+    Fact("a norm away from 0", lambda x: np.sqrt(np.sum(x**2)), np.array([3.0, 4.0]),
+        np.array([0.6, 0.8])),
     Fact("sqrt(x)**2", lambda x: np.sqrt(x) ** 2, 0.0, 1.0),
     Fact("sqrt(x)*sqrt(x)", lambda x: np.sqrt(x) * np.sqrt(x), 0.0, 1.0),
     Fact("square(sqrt(x))", lambda x: np.square(np.sqrt(x)), 0.0, 1.0),
@@ -178,12 +196,14 @@ INPUT_FORMS = [
       for name, f in _SIGMOIDS.items() for x in (40.0, 3.0, -40.0)),
     Fact("sigma'(40)", _SIGMOIDS["1/(1+exp(-x))"], 40.0, 4.248354255291589e-18),
     Fact("1 - sigma", lambda x: 1 - 1 / (1 + np.exp(-x)), 40.0, -4.248354255291589e-18),
-    Fact("1 - sigma, the value", lambda x: 1 - 1 / (1 + np.exp(-x)), 40.0, 4.248354255291589e-18, 0),
+    Fact("1 - sigma, the value", lambda x: 1 - 1 / (1 + np.exp(-x)), 40.0, 4.248354255291589e-18,
+        0),
     Fact("sigma''", _SIGMOIDS["1/(1+exp(-x))"], 40.0, _true(_sigmoid_mp, 40.0, 2), 2),
     Fact("tanh'(20)", np.tanh, 20.0, 1.6993417021166355e-17),
     Fact("tanh'(-20)", np.tanh, -20.0, 1.6993417021166355e-17),
     Fact("tanh''(20)", np.tanh, 20.0, _true(mp.tanh, 20.0, 2), 2),
-    *(Fact(f"{name}''", f, 37.42994775023705, 5.551115123125776e-17, 2) for name, f in _SOFTPLUS.items()),
+    *(Fact(f"{name}''", f, 37.42994775023705, 5.551115123125776e-17, 2)
+        for name, f in _SOFTPLUS.items()),
     *(Fact(f"{name} at 1000", f, 1000.0, 1.0) for name, f in _SOFTPLUS.items()),
     *(Fact(f"{name} at -40", f, -40.0, 4.248354255291589e-18, 0) for name, f in _SOFTPLUS.items()),
     Fact("expm1'(-40)", np.expm1, -40.0, 4.248354255291589e-18),
@@ -200,13 +220,15 @@ _LOG_SOFTMAX: dict[str, Callable[[Any], Any]] = {
 }
 CROSS_ENTROPY = [
     *(Fact(name, f, LOGITS, 1000.0, 0) for name, f in _LOG_SOFTMAX.items()),
-    *(Fact(f"gradient of {name}", f, LOGITS, np.array([1.0, -1.0, 0.0])) for name, f in _LOG_SOFTMAX.items()),
+    *(Fact(f"gradient of {name}", f, LOGITS, np.array([1.0, -1.0, 0.0]))
+        for name, f in _LOG_SOFTMAX.items()),
     Fact("rows by labels", lambda x: -np.sum(np.log(_row_softmax(x)[np.arange(2), [1, 0]])), ROWS,
          1000.0 + np.log(3.0), 0),
     Fact("gradient of rows by labels",
          lambda x: -np.sum(np.log(_row_softmax(x)[np.arange(2), [1, 0]])), ROWS,
          np.array([[1.0, -1.0, 0.0], [-2 / 3, 1 / 3, 1 / 3]])),
-    Fact("gradient of rows by one-hot", lambda x: -np.sum(np.log(_row_softmax(x)) * np.eye(3)[[1, 0]]), ROWS,
+    Fact("gradient of rows by one-hot",
+        lambda x: -np.sum(np.log(_row_softmax(x)) * np.eye(3)[[1, 0]]), ROWS,
          np.array([[1.0, -1.0, 0.0], [-2 / 3, 1 / 3, 1 / 3]])),
 ]  # fmt: skip
 
@@ -220,7 +242,8 @@ _RELUS: dict[str, Callable[[Any], Any]] = {
     "x*(x > 0)": lambda x: x * (x > 0),
 }
 KINKS = [
-    *(Fact(f"{name} at {x}", f, x, g) for name, f in _RELUS.items() for x, g in ((0.0, 0.0), (2.0, 1.0))),
+    *(Fact(f"{name} at {x}", f, x, g)
+        for name, f in _RELUS.items() for x, g in ((0.0, 0.0), (2.0, 1.0))),
     *(Fact(f"{name} of an array", lambda x, f=f: np.sum(f(x)), np.array([-1.0, 0.0, 2.0]),
            np.array([0.0, 0.0, 1.0])) for name, f in _RELUS.items()),
     Fact("minimum(x, 1) at 1", lambda x: np.minimum(x, 1), 1.0, 0.0),
@@ -232,7 +255,8 @@ KINKS = [
     Fact("maximum(x, x)", lambda x: np.maximum(x, x), 1.0, 1.0),
     Fact("max at a tie", np.max, np.array([1.0, 2.0, 2.0]), np.array([0.0, 0.5, 0.5])),
     Fact("min at a tie of three", np.min, np.ones(3), np.full(3, 1 / 3)),
-    Fact("max by rows at ties", lambda x: np.sum(np.max(x, axis=1)), np.array([[1.0, 1.0], [0.0, 2.0]]),
+    Fact("max by rows at ties", lambda x: np.sum(np.max(x, axis=1)),
+        np.array([[1.0, 1.0], [0.0, 2.0]]),
          np.array([[0.5, 0.5], [0.0, 1.0]])),
     Fact("abs at 0", np.abs, 0.0, 0.0),
     Fact("abs(x)**2, twice", lambda x: np.abs(x) ** 2, 3.0, 2.0, 2),
@@ -245,11 +269,13 @@ KINKS = [
 
 SUMS = [
     Fact("0**y at 0, by convention", lambda y: np.power(0.0, y), 0.0, 0.0),
-    Fact("a pole after a max", lambda x: np.sqrt(np.max(x)), np.array([0.0, -1.0]), np.array([np.inf, 0.0]),
+    Fact("a pole after a max", lambda x: np.sqrt(np.max(x)), np.array([0.0, -1.0]),
+        np.array([np.inf, 0.0]),
          forward=False),
     Fact("a root that loses a max", lambda x: np.max(np.stack([1 + 0 * x, np.sqrt(x)])), 0.0, 0.0),
     Fact("a root that loses a min", lambda x: np.min(np.stack([0 * x - 1, np.sqrt(x)])), 0.0, 0.0),
-    Fact("logsumexp of minus infinities", lambda x: np.log(np.sum(np.exp(x))), np.full(2, -np.inf), ZERO2),
+    Fact("logsumexp of minus infinities", lambda x: np.log(np.sum(np.exp(x))), np.full(2, -np.inf),
+        ZERO2),
     Fact("prod with a zero", np.prod, np.array([0.0, 2.0, 3.0]), np.array([6.0, 0.0, 0.0])),
     Fact("prod with two zeros", np.prod, np.array([0.0, 0.0, 3.0]), np.zeros(3)),
     Fact("x**0 at 0", lambda x: x**0, 0.0, 0.0),
@@ -263,12 +289,15 @@ SUMS = [
          np.arange(6.0), 2 * np.arange(6.0)[::-1]),
     Fact("many overlapping reads", lambda x: sum(np.sum(x[i : i + 3] ** 2) for i in range(5)),
          np.arange(7.0), 2 * np.arange(7.0) * np.array([1, 2, 3, 3, 3, 2, 1])),
-    Fact("many reads of rows, twice the same", lambda x: sum(np.sum(x[i // 2] * (i + 1)) for i in range(8)),
+    Fact("many reads of rows, twice the same",
+        lambda x: sum(np.sum(x[i // 2] * (i + 1)) for i in range(8)),
          np.ones((5, 2)), np.repeat([3.0, 7.0, 11.0, 15.0, 0.0], 2).reshape(5, 2)),
-    Fact("many strided reads", lambda x: sum(np.sum(x[::-2] * (i + 1.0) * x[1::2]) for i in range(2)),
+    Fact("many strided reads",
+        lambda x: sum(np.sum(x[::-2] * (i + 1.0) * x[1::2]) for i in range(2)),
          np.arange(4.0), 3 * np.array([0.0, 3.0, 0.0, 1.0]) + 3 * np.array([0.0, 3.0, 0.0, 1.0])),
     Fact("reads of columns among rows",
-         lambda x: sum(x[i, 1] for i in range(4)) + np.sum(x[2]) + np.sum(x[:, 0] ** 2) + np.sum(x[1:3]),
+         lambda x: sum(x[i, 1] for i in range(4)) + np.sum(x[2]) + np.sum(x[:, 0] ** 2)
+             + np.sum(x[1:3]),
          np.ones((4, 2)), np.array([[2.0, 1.0], [3.0, 2.0], [4.0, 3.0], [2.0, 1.0]])),
 ]  # fmt: skip
 

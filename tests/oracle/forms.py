@@ -1,7 +1,7 @@
 """Derivatives as one reads them: a rule that gives the right number by a longer way is wrong here.
 
-`forms.txt` holds the derivative of each elementwise op by each operand. After a change of rules, look
-at what this prints and keep it:
+`forms.txt` holds the derivative of each elementwise op by each operand. After a change of rules,
+look at what this prints and keep it:
 
     PYTHONPATH=tests python -m oracle.forms > tests/oracle/forms.txt
 """
@@ -17,11 +17,11 @@ import numpy as np
 import glassgrad as gg
 from glassgrad.diff import forward, reverse
 from glassgrad.graph.algebra import NODES
-from glassgrad.graph.text import text
 from glassgrad.graph.dtype import BOOL, FLOAT64
 from glassgrad.graph.family import Elementwise
 from glassgrad.graph.node import Trace, new_input
 from glassgrad.graph.op import REGISTRY
+from glassgrad.graph.text import text
 from glassgrad.ops.arithmetic import power
 
 
@@ -41,7 +41,9 @@ class Form(NamedTuple):
         a, b, t = gg.variables("a b t")
         y, x = self.f(a, b).node, (a, b)[self.by].node
         (found,) = forward.jvp([y], {x: t.node}) if self.forward else reverse.gradients(y, [x])
-        assert found is not None and text(found) == self.want, f"{found and text(found)}, not {self.want}"
+        assert found is not None and text(found) == self.want, (
+            f"{found and text(found)}, not {self.want}"
+        )
 
 
 def raised(a: Any, c: float) -> Any:
@@ -67,7 +69,8 @@ FORMS = [
     Form(lambda a, b: gg.Array(NODES.sigmoid(a.node)), "sigmoid'(a)"),
     Form(lambda a, b: np.maximum(a, 0), "where(0 < a, 1, 0)"),
     *(Form(lambda a, b, c=c: raised(a, c), want)
-      for c, want in ((0.0, "1*0"), (1.0, "1"), (2.0, "2*a"), (3.0, "3*a**2"), (1.5, "1.5*a**0.5"))),
+      for c, want in ((0.0, "1*0"), (1.0, "1"), (2.0, "2*a"), (3.0, "3*a**2"),
+          (1.5, "1.5*a**0.5"))),
     Form(lambda a, b: a + b, "t", forward=True),
     Form(lambda a, b: a - b, "-t", 1, forward=True),
     Form(lambda a, b: a * b, "t*b", forward=True),
@@ -77,7 +80,7 @@ FORMS = [
 
 
 def spelled(op: Elementwise, i: int) -> str:
-    """The derivative of an op on variables a, b, c by operand i, for the cotangent g, in letters."""
+    """The derivative of an op on a, b, c by operand i, for the cotangent g, in letters."""
     trace = Trace()
     kinds = [BOOL if op.name == "where" and j == 0 else FLOAT64 for j in range(op.arity)]
     xs = [new_input(trace, letter, (), kind) for letter, kind in zip("abc", kinds)]

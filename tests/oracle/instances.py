@@ -52,38 +52,48 @@ _TABLE: list[tuple[Op, Operand | tuple[Operand, ...]]] = [
     *((Reduce(kind, (1,)), np.array([[True, False], [True, True]])) for kind in ("any", "all")),
     (Broadcast((2, 3, 4)), (3, 1)), (Broadcast((2, 3)), ()), (Broadcast((2, 3)), (1,)),
     (Broadcast((2, 0, 3)), (1, 3)), (Broadcast((2, 3)), (2, 3)), (Broadcast((4, 1, 3)), (1, 1, 3)),
-    (Reshape((3, 2)), (2, 3)), (Reshape(()), (1, 1)), (Reshape((0, 5)), (0,)), (Reshape((1, 4)), (4,)),
+    (Reshape((3, 2)), (2, 3)), (Reshape(()), (1, 1)), (Reshape((0, 5)), (0,)),
+    (Reshape((1, 4)), (4,)),
     (Transpose((1, 0)), (2, 3)), (Transpose((2, 0, 1)), (2, 3, 4)), (Transpose((1, 0)), (0, 3)),
-    (Slice((1,), (2,), (2,)), (5,)), (Slice((4,), (-2,), (3,)), (5,)), (Slice((0,), (1,), (0,)), (3,)),
+    (Slice((1,), (2,), (2,)), (5,)), (Slice((4,), (-2,), (3,)), (5,)),
+    (Slice((0,), (1,), (0,)), (3,)),
     (Slice((1, 0), (1, 3), (2, 2)), (4, 4)), (Slice((2, 3), (-1, -1), (3, 4)), (3, 4)),
-    (Place((5,), (1,), (2,)), (2,)), (Place((5,), (4,), (-2,)), (3,)), (Place((3,), (0,), (1,)), (0,)),
+    (Place((5,), (1,), (2,)), (2,)), (Place((5,), (4,), (-2,)), (3,)),
+    (Place((3,), (0,), (1,)), (0,)),
     (Place((3, 4), (2, 0), (-1, 2)), (2, 2)),
     (Update((1,), (2,)), ((5,), (2,))), (Update((2, 3), (-1, -2)), ((3, 4), (2, 2))),
     (Update((0,), (1,)), ((3,), (0,))), (Update((0, 0), (1, 1)), ((2, 3), (2, 3))),
     (Concatenate(0), ((2, 3), (1, 3))), (Concatenate(1), ((2, 1), (2, 0), (2, 3))),
     (Concatenate(0), ((2,),)),
     (Cast(FLOAT64), (3,)), (Alias(-1), (3,)),
-    (Contract((0, 1), (1, 2), (0, 2)), ((2, 3), (3, 2))), (Contract((0, 1), (1,), (0,)), ((2, 3), (3,))),
+    (Contract((0, 1), (1, 2), (0, 2)), ((2, 3), (3, 2))),
+    (Contract((0, 1), (1,), (0,)), ((2, 3), (3,))),
     (Contract((0,), (0, 1), (1,)), ((3,), (3, 2))), (Contract((0,), (0,), ()), ((4,), (4,))),
     (Contract((0,), (1,), (0, 1)), ((2,), (3,))), (Contract((0,), (1,), (1, 0)), ((2,), (3,))),
-    (Contract((0, 1), (0, 1), (0,)), ((2, 3), (2, 3))), (Contract((0, 1), (0, 1), (1, 0)), ((2, 3), (2, 3))),
+    (Contract((0, 1), (0, 1), (0,)), ((2, 3), (2, 3))),
+    (Contract((0, 1), (0, 1), (1, 0)), ((2, 3), (2, 3))),
     (Contract((0, 1, 2), (0, 2, 3), (0, 1, 3)), ((2, 2, 3), (2, 3, 2))),
     (Contract((0, 1, 2), (2, 3), (0, 1, 3)), ((2, 1, 3), (3, 2))),
     (Contract((0, 1), (2, 1), (2, 0)), ((2, 3), (4, 3))),
-    (Contract((0, 1), (1, 2), (0, 2)), ((2, 0), (0, 3))), (Contract((0, 1), (1, 2), (0, 2)), ((0, 2), (2, 3))),
+    (Contract((0, 1), (1, 2), (0, 2)), ((2, 0), (0, 3))),
+    (Contract((0, 1), (1, 2), (0, 2)), ((0, 2), (2, 3))),
     (Take(0), ((4, 2), _ints(2, 0, 2))), (Take(1), ((2, 3), _ints([2, -1], [0, 0]))),
-    (Take(0), ((3, 4), _ints(0, 2, 2), _ints(1, 3, 3))), (Take(1), ((2, 3, 2), _ints(0, 2), _ints(1, -1))),
+    (Take(0), ((3, 4), _ints(0, 2, 2), _ints(1, 3, 3))),
+    (Take(1), ((2, 3, 2), _ints(0, 2), _ints(1, -1))),
     (Take(0), ((4,), np.zeros((0,), np.int64))), (Take(0), ((4,), np.array(2))),
-    (ScatterAdd(0), ((4, 2), (3, 2), _ints(2, 0, 2))), (ScatterAdd(1), ((2, 3), (2, 2), _ints(1, 1))),
+    (ScatterAdd(0), ((4, 2), (3, 2), _ints(2, 0, 2))),
+    (ScatterAdd(1), ((2, 3), (2, 2), _ints(1, 1))),
     (ScatterAdd(0), ((3, 4), (3,), _ints(0, 2, 2), _ints(1, 3, 3))),
     (ScatterAdd(0), ((4,), (0,), np.zeros((0,), np.int64))),
     (Scatter(0), ((4, 2), (3, 2), _ints(2, 0, 2))), (Scatter(1), ((2, 3), (2, 2), _ints(1, 1))),
-    (Scatter(0), ((3, 4), (3,), _ints(0, 2, 2), _ints(1, 3, -1))), (Scatter(0), ((4,), (2,), _ints(3, 0))),
-    (Scatter(0), ((4,), (0,), np.zeros((0,), np.int64))), (Scatter(0), ((4, 2), (2,), np.array(-1))),
-    (Prefix(0, False), (4,)), (Prefix(1, False), (2, 3)), (Prefix(0, True), (3, 2)), (Prefix(0, True), (0, 2)),
+    (Scatter(0), ((3, 4), (3,), _ints(0, 2, 2), _ints(1, 3, -1))),
+    (Scatter(0), ((4,), (2,), _ints(3, 0))),
+    (Scatter(0), ((4,), (0,), np.zeros((0,), np.int64))),
+    (Scatter(0), ((4, 2), (2,), np.array(-1))),
+    (Prefix(0, False), (4,)), (Prefix(1, False), (2, 3)), (Prefix(0, True), (3, 2)),
+    (Prefix(0, True), (0, 2)),
     (Sort(0), (5,)), (Sort(1), (2, 4)), (Sort(0), (3, 2)), (Sort(1), (2, 0)),
 ]  # fmt: skip
-
 
 
 def _is_operand(given: Any) -> bool:
@@ -95,7 +105,17 @@ INSTANCES: list[Instance] = [
     for op, given in _TABLE
 ]
 
-ELSEWHERE = {"input", "const", "item", "scan", "random_bits", "cond", "while_loop", "call", "custom"}
+ELSEWHERE = {
+    "input",
+    "const",
+    "item",
+    "scan",
+    "random_bits",
+    "cond",
+    "while_loop",
+    "call",
+    "custom",
+}
 """Classes without an instance here: leaves, results of tuples (under sort), loops, random words."""
 
 
@@ -137,7 +157,9 @@ def _reduce(rng: np.random.Generator) -> Instance:
 
 def _broadcast(rng: np.random.Generator) -> Instance:
     target = _shape(rng, int(rng.integers(0, 4)))
-    shape = tuple(1 if rng.random() < 0.4 else n for n in target)[int(rng.integers(0, len(target) + 1)) :]
+    shape = tuple(1 if rng.random() < 0.4 else n for n in target)[
+        int(rng.integers(0, len(target) + 1)) :
+    ]
     return Instance(Broadcast(target), (shape,))
 
 
@@ -166,7 +188,10 @@ def _update(rng: np.random.Generator) -> Instance:
 def _concatenate(rng: np.random.Generator) -> Instance:
     shape = _shape(rng, int(rng.integers(1, 4)))
     axis = int(rng.integers(0, len(shape)))
-    parts = [(*shape[:axis], int(rng.integers(0, 4)), *shape[axis + 1 :]) for _ in range(rng.integers(1, 5))]
+    parts = [
+        (*shape[:axis], int(rng.integers(0, 4)), *shape[axis + 1 :])
+        for _ in range(rng.integers(1, 5))
+    ]
     return Instance(Concatenate(axis), tuple(parts))
 
 
@@ -183,7 +208,9 @@ def _contract(rng: np.random.Generator) -> Instance:
     return Instance(op, (tuple(size[i] for i in lhs), tuple(size[i] for i in rhs)))
 
 
-def _indexed(rng: np.random.Generator) -> tuple[tuple[int, ...], int, list[np.ndarray], tuple[int, ...]]:
+def _indexed(
+    rng: np.random.Generator,
+) -> tuple[tuple[int, ...], int, list[np.ndarray], tuple[int, ...]]:
     shape = tuple(n + 1 for n in _shape(rng, int(rng.integers(1, 4))))
     axis = int(rng.integers(0, len(shape)))
     count = int(rng.integers(1, len(shape) - axis + 1))

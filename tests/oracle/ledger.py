@@ -1,4 +1,6 @@
-"""The ledger of a reverse pass: each cotangent as terms, each from the consumer that passed it back."""
+"""The ledger of a reverse pass: each cotangent as terms, each from the consumer that passed it
+back.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ def _variables() -> tuple[dict[str, Node], dict[Node, np.ndarray]]:
     trace = Trace()
     arrays = {name: np.array(value) for name, value in VALUES.items()}
     nodes = {
-        name: new_input(trace, name, x.shape, INT64 if name == "i" else FLOAT64) for name, x in arrays.items()
+        name: new_input(trace, name, x.shape, INT64 if name == "i" else FLOAT64)
+        for name, x in arrays.items()
     }
     return nodes, {nodes[name]: x for name, x in arrays.items()}
 
@@ -37,7 +40,11 @@ def check_scalars() -> None:
     y = product + b * a + k.where(k.less(a, b), b, 1.0)
     ledger = reverse.backward({y: ones_like(y)})
     assert ledger.terms.keys() <= ledger.active
-    assert sorted(_sources(ledger, b)) == [("multiply", 0, False), ("multiply", 1, False), ("where", 1, True)]
+    assert sorted(_sources(ledger, b)) == [
+        ("multiply", 0, False),
+        ("multiply", 1, False),
+        ("where", 1, True),
+    ]
     assert sorted(_sources(ledger, a)) == [("multiply", 0, False), ("multiply", 1, False)]
     assert _sources(ledger, y) == [("", 0, False)]
     total = ledger.cotangent(b)

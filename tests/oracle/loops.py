@@ -1,4 +1,6 @@
-"""Loops: a scan against the same body unrolled, in values, gradients and Hessians, and in long doubles."""
+"""Loops: a scan against the same body unrolled, in values, gradients and Hessians, and in long
+doubles.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from oracle.structural import LONG, SECOND, TOLERANCE, close, directional
 
 from glassgrad.diff import forward, reverse
 from glassgrad.engines import reference
@@ -16,12 +17,13 @@ from glassgrad.graph.node import Node, Trace, new_input
 from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.ops.loop import scan
 from glassgrad.ops.reduce import sum_
+from oracle.structural import LONG, SECOND, TOLERANCE, close, directional
 
 Body = Callable[[Any, list[Any], list[Any], list[Any]], tuple[list[Any], list[Any]]]
 
 
 class Loop(NamedTuple):
-    """A body (k, carries, rows, constants) -> (carries, outputs) in the algebra, and its operands."""
+    """A body (k, carries, rows, constants) -> (carries, outputs) in the algebra, with operands."""
 
     name: str
     body: Body
@@ -44,23 +46,28 @@ LOOPS = [
     Loop("a recurrence with a row and a constant",
          lambda k, c, x, a: ([k.tanh(a[0] * c[0] + x[0])], [c[0] * x[0]]),
          (_random(2),), (_random(3, 2),), (_random(2),), 3),
-    Loop("carries alone", lambda k, c, x, a: ([k.sin(c[0]) * a[0]], []), (_random(3),), (), (_random(3),), 4),
+    Loop("carries alone", lambda k, c, x, a: ([k.sin(c[0]) * a[0]], []), (_random(3),), (),
+        (_random(3),), 4),
     Loop("rows alone", lambda k, c, x, a: ([], [k.exp(x[0]) * x[1], x[0] - x[1]]), (),
          (_random(3, 2), _random(3, 2) + 1), (), 3),
-    Loop("two carries, crossed", lambda k, c, x, a: ([c[1] * x[0], c[0] + c[1]], [k.sin(c[0]), c[1]]),
+    Loop("two carries, crossed", lambda k, c, x,
+        a: ([c[1] * x[0], c[0] + c[1]], [k.sin(c[0]), c[1]]),
          (_random(2), _random(2) + 2), (_random(4, 2),), (), 4),
     Loop("a counter beside a real carry",
          lambda k, c, x, a: ([c[0] + 1, c[1] * k.where(k.less(c[0], 2), a[0], a[1])], [c[1]]),
          (np.array(0), np.array(1.5)), (), (np.array(0.7), np.array(-1.3)), 4),
-    Loop("an integer row", lambda k, c, x, a: ([c[0] * k.where(k.equal(x[0], 1), 2.0, a[0])], [c[0]]),
+    Loop("an integer row", lambda k, c, x,
+        a: ([c[0] * k.where(k.equal(x[0], 1), 2.0, a[0])], [c[0]]),
          (np.array(0.5),), (np.array([1, 0, 1]),), (np.array(3.0),), 3),
     Loop("a carry that is not used again", lambda k, c, x, a: ([x[0] * a[0]], [c[0]]),
          (np.array(0.5),), (_random(3),), (np.array(3.0),), 3),
     Loop("an output that is a constant", lambda k, c, x, a: ([c[0] + a[0]], [a[0] * 1.0]),
          (np.array(0.5),), (), (np.array(3.0),), 2),
-    Loop("an output without a derivative", lambda k, c, x, a: ([c[0] * a[0]], [k.floor(c[0]), c[0] * 2.0]),
+    Loop("an output without a derivative", lambda k, c, x,
+        a: ([c[0] * a[0]], [k.floor(c[0]), c[0] * 2.0]),
          (np.array(0.5),), (), (np.array(3.0),), 3),
-    Loop("a question among the outputs", lambda k, c, x, a: ([c[0] * a[0]], [k.less(c[0], 1.0), c[0]]),
+    Loop("a question among the outputs", lambda k, c, x,
+        a: ([c[0] * a[0]], [k.less(c[0], 1.0), c[0]]),
          (np.array(0.5),), (), (np.array(3.0),), 2),
     Loop("no step", lambda k, c, x, a: ([c[0] * a[0] + x[0]], [c[0] * x[0]]), (np.array(0.5),),
          (np.zeros(0),), (np.array(3.0),), 0),
@@ -203,6 +210,8 @@ def _product(loop: Loop, i: int, unit: np.ndarray, along: Sequence[Any]) -> Any:
     n = len(loop.operands)
 
     def slope(v: Sequence[Any]) -> Any:
-        return directional(lambda w: true_loss(loop, w), v, [unit if p == i else None for p in range(n)])
+        return directional(
+            lambda w: true_loss(loop, w), v, [unit if p == i else None for p in range(n)]
+        )
 
     return directional(slope, _long(loop), along)

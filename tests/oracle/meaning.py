@@ -55,7 +55,9 @@ def _take(op: Take, x: np.ndarray, *indices: np.ndarray) -> Any:
     return np.moveaxis(read, range(indices[0].ndim), range(op.axis, op.axis + indices[0].ndim))
 
 
-def _scatter(op: ScatterAdd | Scatter, base: np.ndarray, v: np.ndarray, *indices: np.ndarray) -> Any:
+def _scatter(
+    op: ScatterAdd | Scatter, base: np.ndarray, v: np.ndarray, *indices: np.ndarray
+) -> Any:
     result = base.copy()
     flat = np.moveaxis(result, range(op.axis, op.axis + len(indices)), range(len(indices)))
     n = indices[0].ndim

@@ -1,4 +1,4 @@
-"""The algebra whose values are mpmath numbers: an op's `math` on it is the truth that others meet."""
+"""The algebra whose values are mpmath numbers: an op's `math` on it is the truth."""
 
 from __future__ import annotations
 

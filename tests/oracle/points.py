@@ -12,7 +12,8 @@ from glassgrad.graph.dtype import BOOL, FLOAT64
 from glassgrad.graph.family import Elementwise
 from glassgrad.graph.node import Trace, new_input
 
-EDGES = (0.0, -0.0, 5e-324, -1e-300, 1e-12, -1e-5, 0.5, 1.0, -1.0, 2.0, -3.0, 20.0, -37.5, 40.0, -40.0,
+EDGES = (0.0, -0.0, 5e-324, -1e-300, 1e-12, -1e-5, 0.5, 1.0, -1.0, 2.0, -3.0, 20.0, -37.5, 40.0,
+    -40.0,
          1000.0, -1000.0, 1e8, -1e18, 1e300, np.inf, -np.inf, np.nan)  # fmt: skip
 FEW_EDGES = (0.0, -0.0, 1e-12, 0.5, 1.0, -1.0, 2.0, -3.0, 40.0, 1e8, np.inf, -np.inf, np.nan)
 FEWEST_EDGES = (0.0, 1.0, -1.0, 1.5, -3.0, 1e8, -np.inf, np.nan)
@@ -27,7 +28,7 @@ def boolean_operands(op: Elementwise) -> list[bool]:
 
 
 def samples(op: Elementwise) -> list[np.ndarray]:
-    """Random points inside the op's sample intervals, the same in every run: one array an operand."""
+    """Random points inside the op's sample intervals, always the same: one array an operand."""
     rng = np.random.default_rng([ord(c) for c in op.name])
     found = [rng.uniform(low, high, SAMPLES[op.arity]) for low, high in op.samples]
     return [x > 0.5 if q else x for x, q in zip(found, boolean_operands(op))]

@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from oracle.instances import INSTANCES, Instance
-from oracle.meaning import meaning
 
 from glassgrad.diff import forward, reverse
 from glassgrad.engines import reference
@@ -16,6 +14,8 @@ from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import cast
 from glassgrad.graph.node import Node, Trace, item, make, new_input
 from glassgrad.ops.reduce import sum_
+from oracle.instances import INSTANCES, Instance
+from oracle.meaning import meaning
 
 LONG = np.longdouble
 TOLERANCE = 1e-10  # against long doubles, relative to the largest entry
@@ -46,7 +46,9 @@ class Built:
         return [np.zeros(x.shape) if n is None else next(found) for n, x in zip(nodes, like)]
 
 
-def close(got: np.ndarray, want: np.ndarray, tolerance: float, what: str, scale: float = 0.0) -> None:
+def close(
+    got: np.ndarray, want: np.ndarray, tolerance: float, what: str, scale: float = 0.0
+) -> None:
     """Same shape, and no further apart than the tolerance times the largest entry (or `scale`)."""
     assert got.shape == want.shape, f"{what}: shape {got.shape}, not {want.shape}"
     assert np.array_equal(np.isfinite(got), np.isfinite(want)), f"{what}: {got}, not {want}"
@@ -110,12 +112,20 @@ def check_integers(instance: Instance) -> None:
         built = Built(instance, arrays)
         (got,) = built.run([built.node], [built.node])
         want = meaning(instance.op, [_computed_in(instance, x, dtype) for x in arrays])
-        same = instance.op.name in ("cast",) or got.dtype == (np.bool_ if want.dtype == np.bool_ else dtype)
+        same = instance.op.name in ("cast",) or got.dtype == (
+            np.bool_ if want.dtype == np.bool_ else dtype
+        )
         assert same, f"{instance}: dtype {got.dtype} for {np.dtype(dtype)}"
         if got.dtype == np.bool_:
             assert np.array_equal(got, want), f"{instance}: {got}, not {want}"
             continue
-        close(got.astype(np.float64), want.astype(got.dtype).astype(np.float64), 1e-6, f"{instance}", 1.0)
+        close(
+            got.astype(np.float64),
+            want.astype(got.dtype).astype(np.float64),
+            1e-6,
+            f"{instance}",
+            1.0,
+        )
 
 
 def _computed_in(instance: Instance, x: np.ndarray, dtype: Any) -> np.ndarray:
@@ -131,7 +141,9 @@ def _long(instance: Instance, seed: int) -> tuple[list[np.ndarray], list[int]]:
     return arrays, [i for i, x in enumerate(arrays) if x.dtype == LONG]
 
 
-def directional(f: Any, arrays: Sequence[np.ndarray], along: Sequence[np.ndarray | None]) -> np.ndarray:
+def directional(
+    f: Any, arrays: Sequence[np.ndarray], along: Sequence[np.ndarray | None]
+) -> np.ndarray:
     """The derivative of f along a direction: central differences of long doubles, extrapolated."""
 
     def central(h: Any) -> np.ndarray:
@@ -147,7 +159,7 @@ def directional(f: Any, arrays: Sequence[np.ndarray], along: Sequence[np.ndarray
 
 @cache
 def true_jacobian(index: int) -> list[np.ndarray]:
-    """For each real operand of an instance its dense Jacobian, output by operand, in long doubles."""
+    """For each real operand of an instance its dense Jacobian, out by in, in long doubles."""
     instance = INSTANCES[index]
     arrays, real = _long(instance, 5)
 
@@ -200,7 +212,13 @@ def check_jvp(index: int) -> None:
         close(got, want.reshape(got.shape), TOLERANCE, f"{instance}: JVP by operand {i}")
     (got,) = built.run(forward.jvp([built.node], dict(zip(built.real, nodes))), [built.node])
     whole = np.sum(wants, axis=0).reshape(got.shape)
-    close(got, whole, TOLERANCE, f"{instance}: JVP by all operands", float(np.abs(wants[0]).max(initial=0)))
+    close(
+        got,
+        whole,
+        TOLERANCE,
+        f"{instance}: JVP by all operands",
+        float(np.abs(wants[0]).max(initial=0)),
+    )
 
 
 def check_second(index: int) -> None:
@@ -224,8 +242,10 @@ def check_second(index: int) -> None:
 _hessians: dict[int, list[np.ndarray]] = {}
 
 
-def _true_hessian_products(index: int, w: np.ndarray, tangents: list[np.ndarray]) -> list[np.ndarray]:
-    """∂/∂t of the gradient of Σ w·sin(y): by differences of the long-double gradient J'(w·cos y)."""
+def _true_hessian_products(
+    index: int, w: np.ndarray, tangents: list[np.ndarray]
+) -> list[np.ndarray]:
+    """∂/∂t of the gradient of Σ w·sin(y): by differences of the gradient J'(w·cos y)."""
     if index in _hessians:
         return _hessians[index]
     instance = INSTANCES[index]
@@ -239,12 +259,15 @@ def _true_hessian_products(index: int, w: np.ndarray, tangents: list[np.ndarray]
 
         unit = np.zeros(arrays[i].size, LONG)
         unit[j] = 1
-        return directional(loss, xs, [unit.reshape(x.shape) if p == i else None for p, x in enumerate(xs)])
+        return directional(
+            loss, xs, [unit.reshape(x.shape) if p == i else None for p, x in enumerate(xs)]
+        )
 
     found = []
     for i in real:
         entries = [
-            directional(lambda xs, j=j, i=i: slope(xs, i, j), arrays, along) for j in range(arrays[i].size)
+            directional(lambda xs, j=j, i=i: slope(xs, i, j), arrays, along)
+            for j in range(arrays[i].size)
         ]
         found.append(np.array(entries, LONG).reshape(arrays[i].shape))
     _hessians[index] = found
@@ -282,11 +305,15 @@ def symmetric(built: Built, u: np.ndarray, vs: list[np.ndarray], instance: Insta
     two = [a * b for a, b in zip(products[1], sides[0])]
     left, right = (float(sum(t.sum() for t in terms)) for terms in (one, two))
     size = float(sum(np.abs(t).sum() for t in (*one, *two)))
-    assert abs(left - right) <= ADJOINT * size, f"{instance}: Hessian not symmetric: {left}, {right}"
+    assert abs(left - right) <= ADJOINT * size, (
+        f"{instance}: Hessian not symmetric: {left}, {right}"
+    )
 
 
 def check_float32(instance: Instance) -> None:
-    """In float32 the gradient is that of float64 within a forward-error bound: n·eps, n terms summed."""
+    """In float32 the gradient is that of float64 within a forward-error bound: n·eps, n terms
+    summed.
+    """
     arrays = [x.astype(np.float32) if x.dtype == np.float64 else x for x in instance.arrays(9)]
     wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in arrays]
     got, want = _value_and_vjp32(instance, arrays), _value_and_vjp32(instance, wide)
@@ -302,5 +329,7 @@ def _value_and_vjp32(instance: Instance, arrays: Sequence[np.ndarray]) -> list[n
     seed = np.random.default_rng(3).normal(size=built.node.shape).astype(np.float32)
     c = cast(built.variable("c", seed), built.node.dtype)
     found = reverse.vjp([built.node], [c], built.real)
-    assert all(g is None or g.dtype == x.dtype for g, x in zip(found, built.real)), f"{instance}: dtype"
+    assert all(g is None or g.dtype == x.dtype for g, x in zip(found, built.real)), (
+        f"{instance}: dtype"
+    )
     return built.run([built.node, *found], [built.node, *built.real])

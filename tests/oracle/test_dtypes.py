@@ -1,9 +1,10 @@
-"""Every NumPy function that has a rule: the same result, shape and dtype as NumPy's own, in every dtype.
+"""Every NumPy function that has a rule: the same result, shape and dtype as NumPy's own, in every
+dtype.
 
-Where glassgrad differs it is by these stated rules, and by nothing else:
-- real functions of integers narrower than 32 bits give float64 (NumPy: float16 or float32);
-- bitwise ufuncs have a rule for booleans alone, and say so for integers;
-- booleans have no square, no power and no reciprocal, integers no reciprocal: a TypeError says what to
+Where glassgrad differs it is by these stated rules, and by nothing else: - real functions of
+integers narrower than 32 bits give float64 (NumPy: float16 or float32); - bitwise ufuncs have a
+rule for booleans alone, and say so for integers; - booleans have no square, no power and no
+reciprocal, integers no reciprocal: a TypeError says what to
   write instead.
 """
 
@@ -28,9 +29,11 @@ def sample(dtype, shape=(2, 3), start=0):
     """Small numbers that every dtype can hold; no zero among the reals."""
     n = int(np.prod(shape))
     values = (np.arange(n) + start) % 4
-    return ((values + 0.25) / 2 if dtype.kind == "f" else values % 2 if dtype.kind == "b" else values).reshape(
-        shape
-    ).astype(dtype)
+    return (
+        ((values + 0.25) / 2 if dtype.kind == "f" else values % 2 if dtype.kind == "b" else values)
+        .reshape(shape)
+        .astype(dtype)
+    )
 
 
 def evaluated(f, *arrays):
@@ -93,7 +96,12 @@ def refused(ufunc, *dtypes):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    "ufunc", [pytest.param(u, id=u.__name__) for u in UFUNCS if u.nin == 2 and u not in (np.matmul, *BITWISE)]
+    "ufunc",
+    [
+        pytest.param(u, id=u.__name__)
+        for u in UFUNCS
+        if u.nin == 2 and u not in (np.matmul, *BITWISE)
+    ],
 )
 def test_python_scalars_are_weak(ufunc, dtype):
     for scalar in (2, 1.5) if dtype.kind != "b" else (1, 1.5):
@@ -102,7 +110,12 @@ def test_python_scalars_are_weak(ufunc, dtype):
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), list(itertools.permutations([(), (1,), (3,), (2, 1), (1, 3), (2, 3), (0, 3), (4, 1, 3), (1, 1)], 2)),
+    ("a", "b"),
+    list(
+        itertools.permutations(
+            [(), (1,), (3,), (2, 1), (1, 3), (2, 3), (0, 3), (4, 1, 3), (1, 1)], 2
+        )
+    ),
 )
 def test_ragged_broadcasts(a, b):
     x, y = sample(np.dtype(float), a), sample(np.dtype(float), b, 1)
@@ -125,10 +138,13 @@ def test_ragged_broadcasts(a, b):
 AXES = (None, 0, 1, -1, (0, 1))
 INDICES = np.array([[1, 0], [0, 0]])
 CALLS = {
-    **{f: [lambda x, f=f, a=a: f(x, axis=a) for a in AXES] + [lambda x, f=f: f(x, axis=1, keepdims=True)]
+    **{f: [lambda x, f=f, a=a: f(x, axis=a) for a in AXES]
+        + [lambda x, f=f: f(x, axis=1, keepdims=True)]
        for f in (np.sum, np.mean, np.max, np.amax, np.min, np.amin, np.prod, np.any, np.all)},
-    np.reshape: [lambda x: np.reshape(x, (3, 2)), lambda x: np.reshape(x, (-1, 2)), lambda x: np.reshape(x, 6)],
-    np.transpose: [np.transpose, lambda x: np.transpose(x, (1, 0)), lambda x: np.transpose(x, (0, -1))],
+    np.reshape: [lambda x: np.reshape(x, (3, 2)), lambda x: np.reshape(x, (-1, 2)),
+        lambda x: np.reshape(x, 6)],
+    np.transpose: [np.transpose, lambda x: np.transpose(x, (1, 0)),
+        lambda x: np.transpose(x, (0, -1))],
     np.ravel: [np.ravel],
     np.swapaxes: [lambda x: np.swapaxes(x, 0, -1)],
     np.moveaxis: [lambda x: np.moveaxis(x[None], 0, -1), lambda x: np.moveaxis(x[None], -1, 0)],
@@ -139,7 +155,8 @@ CALLS = {
     np.iscomplexobj: [np.iscomplexobj], np.isrealobj: [np.isrealobj],
     np.result_type: [lambda x: np.zeros(1, np.result_type(x, np.float32))], np.copy: [np.copy],
     np.concatenate: [lambda x: np.concatenate([x, x[:1]]), lambda x: np.concatenate([x, x], axis=1),
-                     lambda x: np.concatenate([x, x], axis=None), lambda x: np.concatenate([x, np.ones((1, 3))])],
+                     lambda x: np.concatenate([x, x], axis=None),
+                     lambda x: np.concatenate([x, np.ones((1, 3))])],
     np.stack: [lambda x: np.stack([x, x]), lambda x: np.stack([x, x], axis=-1)],
     np.hstack: [lambda x: np.hstack([x, x]), lambda x: np.hstack([x[0], x[1]])],
     np.vstack: [lambda x: np.vstack([x, x]), lambda x: np.vstack([x[0], x])],
@@ -148,43 +165,60 @@ CALLS = {
     np.vdot: [lambda x: np.vdot(x, x)],
     np.outer: [lambda x: np.outer(x[0], x[1]), lambda x: np.outer(x, x)],
     np.einsum: [lambda x: np.einsum("ij,kj->ik", x, x), lambda x: np.einsum("ij->ji", x),
-                lambda x: np.einsum("ij,ij,j->j", x, x, x[0]), lambda x: np.einsum("ij,jk", x, x.T)],
-    np.tensordot: [lambda x: np.tensordot(x, x.T, 1), lambda x: np.tensordot(x, x, ((0, 1), (0, 1)))],
+                lambda x: np.einsum("ij,ij,j->j", x, x, x[0]),
+                lambda x: np.einsum("ij,jk", x, x.T)],
+    np.tensordot: [lambda x: np.tensordot(x, x.T, 1),
+        lambda x: np.tensordot(x, x, ((0, 1), (0, 1)))],
     np.where: [lambda x: np.where(x > 1, x, 0), lambda x: np.where(x > 1, x, x[:1])],
-    np.clip: [lambda x: np.clip(x, 1, 2), lambda x: np.clip(x, None, 1), lambda x: np.clip(x, x[:1], x[1:])],
+    np.clip: [lambda x: np.clip(x, 1, 2), lambda x: np.clip(x, None, 1),
+        lambda x: np.clip(x, x[:1], x[1:])],
     np.sort: [np.sort, lambda x: np.sort(x, axis=0), lambda x: np.sort(x, axis=None)],
-    np.argsort: [lambda x: np.argsort(x, kind="stable"), lambda x: np.argsort(x, axis=0, kind="stable")],
-    np.take: [lambda x: np.take(x, INDICES), lambda x: np.take(x, INDICES, axis=1), lambda x: np.take(x, 1, axis=0)],
+    np.argsort: [lambda x: np.argsort(x, kind="stable"),
+        lambda x: np.argsort(x, axis=0, kind="stable")],
+    np.take: [lambda x: np.take(x, INDICES), lambda x: np.take(x, INDICES, axis=1),
+        lambda x: np.take(x, 1, axis=0)],
     np.take_along_axis: [lambda x: np.take_along_axis(x, INDICES, 1)],
     **{f: [f, lambda x, f=f: f(x, dtype=np.float32), lambda x, f=f: f(x, shape=(4,))]
        for f in (np.zeros_like, np.ones_like)},
-    **{f: [f, lambda x, f=f: f(x, axis=0), lambda x, f=f: f(x, axis=-1, keepdims=True)] for f in (np.argmax, np.argmin)},
+    **{f: [f, lambda x, f=f: f(x, axis=0), lambda x, f=f: f(x, axis=-1, keepdims=True)]
+        for f in (np.argmax, np.argmin)},
     **{f: [f, lambda x, f=f: f(x, axis=0), lambda x, f=f: f(x, axis=(0, 1), keepdims=True),
-           lambda x, f=f: f(x, axis=1, ddof=1), lambda x, f=f: f(x, dtype=np.float32)] for f in (np.var, np.std)},
+           lambda x, f=f: f(x, axis=1, ddof=1), lambda x, f=f: f(x, dtype=np.float32)]
+           for f in (np.var, np.std)},
     np.ptp: [lambda x: np.ptp(x.astype(x.dtype if x.dtype != bool else int), axis=0)],
-    np.average: [np.average, lambda x: np.average(x, axis=1), lambda x: np.average(x, 1, np.ones(3)),
+    np.average: [np.average, lambda x: np.average(x, axis=1),
+        lambda x: np.average(x, 1, np.ones(3)),
                  lambda x: np.average(x, weights=x + 1)],
     np.count_nonzero: [np.count_nonzero, lambda x: np.count_nonzero(x, axis=1, keepdims=True)],
-    np.linalg.norm: [np.linalg.norm, lambda x: np.linalg.norm(x, axis=0), lambda x: np.linalg.norm(x, "fro"),
+    np.linalg.norm: [np.linalg.norm, lambda x: np.linalg.norm(x, axis=0),
+        lambda x: np.linalg.norm(x, "fro"),
                      *(lambda x, p=p: np.linalg.norm(x[0], p) for p in (1, 2, 3, np.inf, -np.inf)),
-                     *(lambda x, p=p: np.linalg.norm(x, p, keepdims=True) for p in (1, -1, np.inf, -np.inf))],
-    **{f: [f, lambda x, f=f: f(x, axis=1), lambda x, f=f: f(x, 0, float)] for f in (np.cumsum, np.cumprod)},
-    np.column_stack: [lambda x: np.column_stack([x[0], x[1]]), lambda x: np.column_stack([x, x[:, 0]])],
+                     *(lambda x, p=p: np.linalg.norm(x, p, keepdims=True)
+                         for p in (1, -1, np.inf, -np.inf))],
+    **{f: [f, lambda x, f=f: f(x, axis=1), lambda x, f=f: f(x, 0, float)]
+        for f in (np.cumsum, np.cumprod)},
+    np.column_stack: [lambda x: np.column_stack([x[0], x[1]]),
+        lambda x: np.column_stack([x, x[:, 0]])],
     np.append: [lambda x: np.append(x, x), lambda x: np.append(x, x, axis=1)],
     **{f: [f, lambda x, f=f: f(x[0]), lambda x, f=f: f(x[0, 0])]
        for f in (np.atleast_1d, np.atleast_2d, np.atleast_3d)},
     np.split: [lambda x: np.split(x, 3, axis=1), lambda x: np.split(x, [1, 2], axis=-1)],
     np.array_split: [lambda x: np.array_split(x, 2, axis=1), lambda x: np.array_split(x, [1])],
     np.hsplit: [lambda x: np.hsplit(x, 3)], np.vsplit: [lambda x: np.vsplit(x, 2)],
-    np.tile: [lambda x: np.tile(x, 2), lambda x: np.tile(x, (2, 1, 3)), lambda x: np.tile(x[0], (2, 2))],
+    np.tile: [lambda x: np.tile(x, 2), lambda x: np.tile(x, (2, 1, 3)),
+        lambda x: np.tile(x[0], (2, 2))],
     np.repeat: [lambda x: np.repeat(x, 2), lambda x: np.repeat(x, [1, 0, 2], axis=1)],
     np.flip: [np.flip, lambda x: np.flip(x, 1)], np.flipud: [np.flipud], np.fliplr: [np.fliplr],
-    np.roll: [lambda x: np.roll(x, 2), lambda x: np.roll(x, -1, axis=1), lambda x: np.roll(x, (1, 2), (0, 1))],
+    np.roll: [lambda x: np.roll(x, 2), lambda x: np.roll(x, -1, axis=1),
+        lambda x: np.roll(x, (1, 2), (0, 1))],
     np.diff: [np.diff, lambda x: np.diff(x, axis=0), lambda x: np.diff(x, 2)],
     np.pad: [lambda x: np.pad(x, 1), lambda x: np.pad(x, ((0, 1), (2, 0)), constant_values=1),
-             *(lambda x, m=m: np.pad(x, ((1, 0), (1, 2)), mode=m) for m in ("edge", "reflect", "symmetric", "wrap"))],
-    np.diagonal: [np.diagonal, lambda x: np.diagonal(x, 1), lambda x: np.diagonal(x[None], -1, 1, 2)],
-    np.diag: [np.diag, lambda x: np.diag(x[0]), lambda x: np.diag(x[0], -1), lambda x: np.diag(x[0], 2)],
+             *(lambda x, m=m: np.pad(x, ((1, 0), (1, 2)), mode=m)
+                 for m in ("edge", "reflect", "symmetric", "wrap"))],
+    np.diagonal: [np.diagonal, lambda x: np.diagonal(x, 1),
+        lambda x: np.diagonal(x[None], -1, 1, 2)],
+    np.diag: [np.diag, lambda x: np.diag(x[0]), lambda x: np.diag(x[0], -1),
+        lambda x: np.diag(x[0], 2)],
     np.trace: [np.trace, lambda x: np.trace(x, 1), lambda x: np.trace(x, dtype=float)],
     np.tril: [np.tril, lambda x: np.tril(x, 1)], np.triu: [np.triu, lambda x: np.triu(x, -1)],
     **{f: [f, lambda x, f=f: f(x, 1)] for f in (np.round, np.around)}, np.fix: [np.fix],
@@ -211,11 +245,16 @@ def test_function(function, dtype):
 
 @pytest.mark.parametrize("function", [pytest.param(f, id=f.__name__) for f in FUNCTIONS])
 def test_derivatives(function):
-    """The gradient of a sum of sines of what each call gives, and the second order, by differences."""
+    """The gradient of a sum of sines of what each call gives, and second order, by differences."""
     x = np.random.default_rng(5).normal(size=(2, 3)) + 0.3
     for call in CALLS[function]:
         first = call(x)
-        if not np.all([np.asarray(v).dtype == np.float64 for v in (first if isinstance(first, list) else [first])]):
+        if not np.all(
+            [
+                np.asarray(v).dtype == np.float64
+                for v in (first if isinstance(first, list) else [first])
+            ]
+        ):
             continue
 
         def loss(x, call=call):
@@ -229,7 +268,8 @@ def test_derivatives(function):
 
 METHOD_CALLS = {
     "argsort": lambda x: x.argsort(kind="stable"), "astype": lambda x: x.astype(np.float32),
-    "clip": lambda x: x.clip(0, 1), "dot": lambda x: x.dot(x[0]), "reshape": lambda x: x.reshape(3, 2),
+    "clip": lambda x: x.clip(0, 1), "dot": lambda x: x.dot(x[0]),
+    "reshape": lambda x: x.reshape(3, 2),
     "swapaxes": lambda x: x.swapaxes(0, 1), "take": lambda x: x.take(INDICES),
     "repeat": lambda x: x.repeat(2), "nonzero": lambda x: np.arange(3),
     "transpose": lambda x: x.transpose(1, 0), "squeeze": lambda x: x[:1].squeeze(),
@@ -239,11 +279,17 @@ METHOD_CALLS = {
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_method(name, dtype):
-    same(METHOD_CALLS.get(name, lambda x: getattr(x, name)()), sample(dtype), narrow_in_float64=name == "round")
+    same(
+        METHOD_CALLS.get(name, lambda x: getattr(x, name)()),
+        sample(dtype),
+        narrow_in_float64=name == "round",
+    )
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0), (1, 1), ()])
-@pytest.mark.parametrize("f", [np.sum, np.exp, np.ravel, np.transpose, np.copy, lambda x: x * x, lambda x: x @ x.T])
+@pytest.mark.parametrize(
+    "f", [np.sum, np.exp, np.ravel, np.transpose, np.copy, lambda x: x * x, lambda x: x @ x.T]
+)
 def test_empty_and_single(f, shape):
     x = np.ones(shape)
     if shape == () and f(np.ones((2, 2))).shape == (2, 2) and f(np.ones((2, 3))).shape == (2, 2):

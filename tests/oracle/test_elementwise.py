@@ -1,6 +1,7 @@
 """Every registered elementwise op against 50-digit mathematics."""
 
 import pytest
+
 from oracle import elementwise as e
 
 OPS = {op.name: op for op in e.ops()}

@@ -1,6 +1,7 @@
 """The facts of calculus that the design promises."""
 
 import pytest
+
 from oracle.facts import FACTS
 from oracle.forms import FORMS, check_line, kept
 from oracle.ledger import CHECKS
@@ -16,7 +17,9 @@ def test_form(form):
     form.check()
 
 
-@pytest.mark.parametrize(("name", "line"), [pytest.param(n, x, id=x.split(":")[0]) for n, x in kept()])
+@pytest.mark.parametrize(
+    ("name", "line"), [pytest.param(n, x, id=x.split(":")[0]) for n, x in kept()]
+)
 def test_derivative_reads_as_kept(name, line):
     check_line(name, line)
 

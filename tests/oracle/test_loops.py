@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from oracle import loops
 
 import glassgrad as gg
+from oracle import loops
 
 CASES = [pytest.param(x, id=x.name) for x in loops.LOOPS]
 
@@ -37,7 +37,12 @@ def _unrolled(w, xs):
     return np.sum(c) + np.sum(np.stack(ys) ** 2)
 
 
-@pytest.mark.parametrize("transform", [gg.grad, gg.hessian, lambda f: gg.grad(lambda w, x: np.sum(gg.grad(f)(w, x)**3))])
+@pytest.mark.parametrize(
+    "transform",
+    [gg.grad, gg.hessian, lambda f: gg.grad(lambda w, x: np.sum(gg.grad(f)(w, x) ** 3))],
+)
 def test_scan_is_the_unrolled_loop_to_every_order(transform):
     w, xs = np.array([[0.5, -0.2], [0.3, 0.8]]), np.array([[0.1, 0.2], [-0.3, 0.5], [0.7, -0.4]])
-    np.testing.assert_allclose(transform(_rolled)(w, xs), transform(_unrolled)(w, xs), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        transform(_rolled)(w, xs), transform(_unrolled)(w, xs), rtol=1e-12, atol=1e-14
+    )

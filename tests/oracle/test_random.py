@@ -122,7 +122,7 @@ def test_the_same_numbers_traced_and_untraced():
 
 @pytest.mark.parametrize("bad", [np.zeros(3, np.uint32), np.zeros(2), np.zeros(2, np.int64)])
 def test_a_wrong_key_is_refused(bad):
-    with pytest.raises(TypeError, match="gg.random.key"):
+    with pytest.raises(TypeError, match=r"gg\.random\.key"):
         gg.random.normal(bad, (3,))
 
 

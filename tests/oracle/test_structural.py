@@ -1,6 +1,7 @@
 """Every structural op against its meaning in long doubles, and identities in random shapes."""
 
 import pytest
+
 from oracle import structural as s
 from oracle.instances import ELSEWHERE, INSTANCES, classes, random_instances
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mpmath import mp, mpf
-from oracle.mp_algebra import DIGITS, MP, NAN, OutsideDomain, real
 
 from glassgrad.graph.family import Elementwise
+from oracle.mp_algebra import DIGITS, MP, NAN, OutsideDomain, real
 
 STEP = mpf("1e-60")
 ROOTS = mpf("2e-30")  # a larger change by one step from 0 is a jump, or a cube root
@@ -16,9 +16,11 @@ HUGE = (mpf("1e400"), mpf("1e800"))  # what infinity stands for, where a formula
 
 
 def digits(point: Sequence[Any]) -> int:
-    """How many digits differences need at a point: more where operands are tiny or huge."""
-    moderate = all(isinstance(x, bool) or x == 0 or mpf("1e-30") < abs(x) < 1e30 for x in point)
-    return DIGITS if moderate else 4 * DIGITS
+    """How many digits differences need at a point: more where operands or values are extreme."""
+    sizes = [abs(x) for x in point if not isinstance(x, bool) and x != 0]
+    if all(mpf("1e-30") < size < 50 for size in sizes):
+        return DIGITS // 2
+    return DIGITS if all(mpf("1e-30") < size < 1e30 for size in sizes) else 4 * DIGITS
 
 
 def value(op: Elementwise, point: Sequence[Any]) -> Any:
@@ -69,9 +71,10 @@ def step(x: Any) -> Any:
     return STEP * min(abs(x), 1) if x else STEP
 
 
-def cleaned(x: Any) -> Any:
-    """Zero for what is rounding alone, far below the least float64."""
-    return mpf(0) if abs(x) < mpf("1e-360") else x
+def cleaned(x: Any, *parts: Any) -> Any:
+    """Zero for what is rounding alone, against the values that it is the difference of."""
+    rounding = max(abs(part) for part in parts) * mpf(10) ** (140 - mp.dps)
+    return mpf(0) if abs(x) < rounding else x
 
 
 def moved(point: Sequence[Any], **by: Any) -> list[Any]:
@@ -101,24 +104,26 @@ def first(op: Elementwise, point: Sequence[Any], i: int) -> Any:
     with mp.workdps(digits(point)):
         h = step(point[i])
         up, down = (value(op, moved(point, **{f"o{i}": d})) for d in (h, -h))
-        return cleaned((up - down) / (2 * h))
+        return cleaned((up - down) / (2 * h), up, down)
 
 
 def second(op: Elementwise, point: Sequence[Any], i: int, j: int) -> Any:
-    """The second derivative by operands i and j, by central differences; None where there is none."""
+    """The second derivative by operands i and j, by central differences; None for none."""
     with mp.workdps(digits(point)):
         if i == j:
             found, check = (_curve(op, point, i, scale) for scale in (1, 3))
-            return mpf(0) if abs(found - check) > 0.1 * abs(found) else cleaned(found)
-        found, check = (_mixed(op, point, i, j, scale) for scale in (1, 3))
-        agree = abs(found - check) <= mpf("1e-40") * abs(found) + mpf("1e-350")
-        return cleaned(found) if agree else None
+            return mpf(0) if abs(found - check) > 0.1 * abs(found) else found  # rounding alone
+        found = _mixed(op, point, i, j, 1)
+        if not op.kinks:
+            return found
+        check = _mixed(op, point, i, j, 3)
+        return found if abs(found - check) <= mpf("1e-40") * abs(found) else None
 
 
 def _curve(op: Elementwise, point: Sequence[Any], i: int, scale: int) -> Any:
     h = scale * step(point[i])
     up, here, down = (value(op, moved(point, **{f"o{i}": d})) for d in (h, 0, -h))
-    return (up - 2 * here + down) / (h * h)
+    return cleaned((up - 2 * here + down) / (h * h), up, here, down)
 
 
 def _mixed(op: Elementwise, point: Sequence[Any], i: int, j: int, scale: int) -> Any:
@@ -128,4 +133,4 @@ def _mixed(op: Elementwise, point: Sequence[Any], i: int, j: int, scale: int) ->
         for a in (-1, 1)
         for b in (-1, 1)
     ]
-    return sum(corners) / (4 * h * s)
+    return cleaned(sum(corners) / (4 * h * s), *corners)

@@ -1,4 +1,4 @@
-"""Every law on its own example: it fires, keeps value and gradient by its class, and is not dearer."""
+"""Every law on its own example: it fires, keeps value and gradient, and is not dearer."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from glassgrad.transform.trace import trace_call
 
 CASES = [pytest.param(law, id=f"{law.name}: {law.statement}") for law in LAWS]
 FEW_ULP = 8
+
 
 def traced(law):
     """The example's graph, on variables with the values that it is to be tried at."""
@@ -69,7 +70,9 @@ def cost(outputs):
 def test_fires_on_its_example(law):
     _, _, _, log = rewritten(law)
     assert log and all(f.law is law for f in log)
-    assert all(f.old is not f.new and (f.old.shape, f.old.dtype) == (f.new.shape, f.new.dtype) for f in log)
+    assert all(
+        f.old is not f.new and (f.old.shape, f.old.dtype) == (f.new.shape, f.new.dtype) for f in log
+    )
 
 
 @pytest.mark.parametrize("law", CASES)

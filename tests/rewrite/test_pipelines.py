@@ -43,7 +43,10 @@ def test_rewritten_nodes_still_name_the_users_line():
     run(STABILISE, outputs, log)
     assert len(log) >= 4
     for firing in log:
-        written = set(linecache.getlines(__file__)[i].strip() for i in range(len(linecache.getlines(__file__))))
+        written = {
+            linecache.getlines(__file__)[i].strip()
+            for i in range(len(linecache.getlines(__file__)))
+        }
         found = lines(firing.new)
         assert found and found <= written, f"{firing.law.name}: {found}"
         assert lines(firing.old) & found
@@ -68,7 +71,9 @@ def test_a_node_of_two_lines_names_both():
     assert lines(sine) == {"a = np.sin(x) * 2.0", "b = np.sin(x) * 3.0"}
 
 
-@pytest.mark.parametrize("passes", [STABILISE, FINISH, TIDY, EXPAND], ids=["stabilise", "finish", "tidy", "expand"])
+@pytest.mark.parametrize(
+    "passes", [STABILISE, FINISH, TIDY, EXPAND], ids=["stabilise", "finish", "tidy", "expand"]
+)
 def test_a_pipeline_keeps_values_and_is_done_after_one_run(passes):
     call, outputs = traced()
     known = call.trace.root().values

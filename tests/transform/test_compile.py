@@ -1,4 +1,6 @@
-"""gg.jit: same results as the plain function, on both engines; new signatures and guards compile anew."""
+"""gg.jit: same results as the plain function, on both engines; new signatures and guards compile
+anew.
+"""
 
 import math
 from typing import NamedTuple
@@ -20,7 +22,11 @@ class Pair(NamedTuple):
 
 def test_values_and_containers(engine):
     def f(p, x, scale):
-        return {"y": p.first @ x * scale, "pair": Pair(x, p.second + 1), "n": [x.sum(), "text", None]}
+        return {
+            "y": p.first @ x * scale,
+            "pair": Pair(x, p.second + 1),
+            "n": [x.sum(), "text", None],
+        }
 
     p, x = Pair(np.arange(6.0).reshape(2, 3), 2.0), np.array([1.0, -1.0, 2.0])
     compiled = gg.jit(f, engine=engine)

@@ -26,7 +26,11 @@ def unrolled(w, xs):
 @pytest.mark.parametrize("argnums", [0, 1])
 def test_value_gradient_and_hessian(argnums):
     np.testing.assert_allclose(scanned(W, XS), unrolled(W, XS), rtol=1e-14)
-    for derivative in (gg.grad, gg.hessian, lambda f, i: gg.jacobian(gg.grad(f, i), i, mode="reverse")):
+    for derivative in (
+        gg.grad,
+        gg.hessian,
+        lambda f, i: gg.jacobian(gg.grad(f, i), i, mode="reverse"),
+    ):
         found, wanted = derivative(scanned, argnums)(W, XS), derivative(unrolled, argnums)(W, XS)
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
