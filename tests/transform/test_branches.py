@@ -258,7 +258,7 @@ def test_bad_use_is_an_error_by_name(call, words):
     ("f", "name"),
     [(lambda x: gg.cond(x > 0, np.sin, np.cos, x), "cond"),
      (lambda x: gg.while_loop(lambda c: c < x, lambda c: c + 1, 0.0), "while_loop"),
-     (gg.remat(np.sin), "call"), (gg.custom_rule(np.sin, vjp=lambda g, y, x: g), "custom")],
+     (gg.remat(np.sin), "remat"), (gg.custom_rule(np.sin, vjp=lambda g, y, x: g), "custom_rule")],
 )  # fmt: skip
 def test_engines(f, name):
     assert gg.jit(f, engine="reference")(0.5) == f(0.5)

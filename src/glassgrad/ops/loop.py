@@ -133,7 +133,7 @@ class Call(Op):
         return self.body.results
 
     def __repr__(self) -> str:
-        return f"call({len(self.body.order)} nodes)"
+        return f"remat({len(self.body.order)} nodes)"
 
 
 class Custom(Op):
@@ -157,7 +157,7 @@ class Custom(Op):
         return self.body.results
 
     def __repr__(self) -> str:
-        return f"custom({len(self.body.order)} nodes)"
+        return f"custom_rule({len(self.body.order)} nodes)"
 
 
 def results_of(op: Op, *operands: Node) -> list[Node]:
