@@ -24,7 +24,7 @@ def find_label_classes(labels: Sequence[str], shown: str) -> tuple[str, ...]:
     if len(counts) > min(MAX_CLASSES, max(2, len(labels) // 2)):
         raise BadInput(
             f"{shown}: {len(counts)} different labels in {len(labels)} examples "
-            f"({listing(counts, 3)}) are too many for classes. Does the label stand where it was read?"
+            f"({listing(counts, 3)}) are too many for classes. Does the label stand there?"
         )
     return tuple(sorted(counts, key=_order))
 
