@@ -9,7 +9,7 @@ from glassgrad.data.bad_input import BadInput
 from glassgrad.data.batches import batches
 from glassgrad.data.column import CategoryColumn, NumericColumn, is_numeric, parse_numbers
 from glassgrad.data.preparation import Preparation
-from glassgrad.data.split import split_rows
+from glassgrad.data.split import split_groups, split_rows
 from glassgrad.data.table import Table
 from glassgrad.data.target import ClassTarget, NumberTarget, find_classes, refuse_missing
 
@@ -174,3 +174,21 @@ def test_batches_have_one_shape_and_cover_shuffled_rows():
     assert len({int(v) for a, _ in seen for v in a}) == 8
     with pytest.raises(BadInput, match="same number of rows"):
         list(batches([x, x[1:]], 4, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_stay_together(seed):
+    rng = np.random.default_rng(seed)
+    groups = [f"patient {i}" for i in rng.integers(0, 60, 1000)]
+    parts = split_groups(groups, seed=seed)
+    rows = [parts.train, parts.validation, parts.test]
+    assert sorted(np.concatenate(rows).tolist()) == list(range(1000))
+    names = [{groups[i] for i in part} for part in rows]
+    assert not (names[0] & names[1] or names[0] & names[2] or names[1] & names[2])
+    assert [len(part) / 1000 for part in rows] == pytest.approx([0.68, 0.12, 0.2], abs=0.03)
+
+
+def test_too_few_groups():
+    with pytest.raises(BadInput, match="2 groups cannot be dealt"):
+        split_groups([1, 1, 2], seed=0)
+    assert all(len(p) for p in vars(split_groups([1, 2, 3], seed=0)).values())

@@ -106,8 +106,12 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         trainer.fit(data(), 3, batch=16, checkpoint=folder, resume=True)
     with pytest.raises(BadInput, match="rows 96, not 50"):
         trainer.fit(data(50), 3, checkpoint=folder, resume=True)
-    other = Trainer(nn.MLP.init([3, 8, 1], key=random.key(0)), plain, Adam())
-    with pytest.raises(BadInput, match=r"no whole checkpoint|in this model"):
+    with pytest.raises(BadInput, match="the checkpoint was made with data"):
+        trainer.fit(data(seed=1), 3, checkpoint=folder, resume=True)
+    with pytest.raises(BadInput, match="made with optimiser"):
+        Trainer(network(), plain, SGD(lr=0.06)).fit(data(), 3, checkpoint=folder, resume=True)
+    other = Trainer(nn.MLP.init([3, 8, 1], key=random.key(0)), plain, SGD(lr=0.05))
+    with pytest.raises(BadInput, match=r"made with model 'Sequential .*, not 'MLP"):
         other.fit(data(), 3, checkpoint=folder, resume=True)
     save(network(), tmp_path / "model")
     with pytest.raises(BadInput, match="no checkpoint of a training run"):

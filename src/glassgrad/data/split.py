@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -62,3 +64,38 @@ def _interleave_classes(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
         members = np.flatnonzero(chosen == label)
         position[members] = (np.arange(len(members)) + 0.5) / len(members)
     return order[np.argsort(position, kind="stable")]
+
+
+def split_groups(
+    groups: Sequence[Any] | np.ndarray, *, seed: int, test: float = 0.2, validation: float = 0.15
+) -> Split:
+    """Split rows so that all rows of one group, such as one patient, go to the same part.
+
+    `groups[i]` names the group of row i. The shares are reached as nearly as whole groups allow:
+    groups are dealt in random order, and a part is full when one more would bring it further from
+    its share. Raises BadInput for fewer than three groups.
+
+    >>> s = split_groups(list("aabbccddee"), seed=0)
+    >>> sorted(map(len, (s.train, s.validation, s.test)))
+    [2, 2, 6]
+    """
+    names, member = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < 3:
+        raise BadInput(
+            f"{len(names)} groups cannot be dealt to training, validation and test: at least 3 "
+            "are needed."
+        )
+    sizes = np.bincount(member)
+    order = np.random.default_rng(seed).permutation(len(names))
+    wanted = len(member) * test
+    held = _fill(order, sizes, wanted, spare=2)
+    rest = order[len(held) :]
+    second = _fill(rest, sizes, (len(member) - wanted) * validation, spare=1)
+    chosen = (rest[len(second) :], second, held)
+    return Split(*(np.flatnonzero(np.isin(member, part)) for part in chosen))
+
+
+def _fill(order: np.ndarray, sizes: np.ndarray, wanted: float, spare: int) -> np.ndarray:
+    """The first groups, at least one, whose rows come nearest to `wanted`; `spare` are left."""
+    reached = np.cumsum(sizes[order[: len(order) - spare]])
+    return order[: int(np.abs(reached - wanted).argmin()) + 1]

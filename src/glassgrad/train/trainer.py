@@ -19,7 +19,14 @@ from glassgrad.data.batches import batches, count_rows
 from glassgrad.nn import evaluating
 from glassgrad.optim import Optimiser
 from glassgrad.train.history import Epoch, Fit, History, Several, Silent, Watcher
-from glassgrad.train.run import Run, check_checkpoint_target, load_run, save_run, start
+from glassgrad.train.run import (
+    Run,
+    check_checkpoint_target,
+    checksum,
+    load_run,
+    save_run,
+    start,
+)
 from glassgrad.transform import random
 from glassgrad.transform.gradient import value_and_grad
 from glassgrad.transform.jit import jit
@@ -39,6 +46,25 @@ class Metric:
     name: str
     measure: Callable[..., Any]
     finish: Callable[[float], float] = float
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What `fit` was asked for; `held` are the arrays of the validation."""
+
+    data: tuple[np.ndarray, ...]
+    held: tuple[np.ndarray, ...] | None
+    epochs: int
+    batch: int
+    patience: int | None
+    metrics: tuple[Metric, ...]
+    seed: int
+    watch: Watcher
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to train on; raises BadInput where the arrays differ."""
+        return count_rows(self.data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,55 +112,53 @@ class Trainer:
             raise BadInput(f"epochs and batch must be at least 1, not {epochs} and {batch}.")
         if resume and checkpoint is None:
             raise BadInput("to resume, name the folder of the checkpoint.")
-        data = as_arrays(data)
+        arrays = as_arrays(data)
         held = None if validation is None else as_arrays(validation)
-        rows = count_rows(data)
         metrics = (metric,) if isinstance(metric, Metric) else tuple(metric or ())
+        task = _Task(arrays, held, epochs, batch, patience, metrics, seed, _one(watch))
+        key = random.key(seed) if _asks(self.loss, "key") else ()
+        run = start(self.model, self.opt.init(self.model), self.statistics, key)
         generator = np.random.default_rng(seed)
-        run = self._start(seed)
-        about = {"rows": rows, "batch": batch, "seed": seed, "patience": patience}
-        if " at 0x" not in repr(self.opt):  # a function of one's own has no name that lasts
-            about["optimiser"] = repr(self.opt)
-        about |= {"engine": self.engine, "validation rows": 0 if held is None else count_rows(held)}
-        folder = None if checkpoint is None else Path(checkpoint)
-        if folder is not None:
-            check_checkpoint_target(folder)
-            if resume:
-                run = load_run(folder, run, generator, about)
-        self._fit(run, data, held, epochs, batch, patience, metrics, generator, _one(watch),
-                  lambda: folder and save_run(folder, run, generator, about))  # fmt: skip
+        if checkpoint is None:
+            self._fit(run, task, generator, lambda: None)
+            return _finish(run)
+        folder, about = Path(checkpoint), self._about(task)
+        check_checkpoint_target(folder)
+        if resume:
+            run = load_run(folder, run, generator, about)
+        self._fit(run, task, generator, lambda: save_run(folder, run, generator, about))
         return _finish(run)
 
-    def _start(self, seed: int) -> Run:
-        key = random.key(seed) if _asks(self.loss, "key") else ()
-        return start(self.model, self.opt.init(self.model), self.statistics, key)
+    def _about(self, task: _Task) -> dict[str, Any]:
+        """What a run that goes on must have in common with the one before."""
+        about = {"rows": task.rows, "batch": task.batch, "patience": task.patience}
+        about |= {"seed": task.seed, "engine": self.engine}
+        shape = repr(flatten(self.model)[1])
+        if " at 0x" not in shape:  # a function of one's own has no name that lasts
+            about["model"] = f"{type(self.model).__name__} {checksum([np.array(shape)])}"
+        if " at 0x" not in repr(self.opt):
+            about["optimiser"] = repr(self.opt)
+        return about | {"data": checksum((*task.data, *(task.held or ())))}
 
     def _fit(
-        self,
-        run: Run,
-        data: Sequence[np.ndarray],
-        held: Sequence[np.ndarray] | None,
-        epochs: int,
-        batch: int,
-        patience: int | None,
-        metrics: Sequence[Metric],
-        generator: np.random.Generator,
-        watch: Watcher,
-        save: Callable[[], object],
+        self, run: Run, task: _Task, generator: np.random.Generator, save: Callable[[], None]
     ) -> None:
         step = self.compiled_step(run.structure)
-        judge = self.compiled_judge(run.structure, metrics)
-        watch.begin(epochs, max(1, len(data[0]) // batch), metrics[0].name if metrics else "")
+        judge = self.compiled_judge(run.structure, task.metrics)
+        watch, validated = task.watch, task.held is not None
+        steps = max(1, task.rows // task.batch)
+        watch.begin(task.epochs, steps, task.metrics[0].name if task.metrics else "")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
-                for number in range(len(run.history) + 1, epochs + 1):
+                for number in range(len(run.history) + 1, task.epochs + 1):
                     if run.ended:
                         break
                     started = time.perf_counter()
-                    loss = _one_pass(step, run, batches(data, batch, generator), number, watch)
-                    record = _measure(judge, run, (number, loss, started), held, metrics)
+                    source = batches(task.data, task.batch, generator)
+                    loss = _one_pass(step, run, source, number, watch)
+                    record = _measure(judge, run, (number, loss, started), task)
                     watch.epoch(record)
-                    run.ended = not _keep_best(run, record, held is not None, patience)
+                    run.ended = not _keep_best(run, record, validated, task.patience)
                     save()
         except KeyboardInterrupt:
             run.stopped = "interrupted"
@@ -223,13 +247,12 @@ def _measure(
     judge: Callable[..., Any],
     run: Run,
     known: tuple[int, float, float],
-    held: Sequence[np.ndarray] | None,
-    metrics: Sequence[Metric],
+    task: _Task,
 ) -> Epoch:
     """The record of an epoch of which number, loss and start are known; it enters the history."""
     number, loss, started = known
-    validation, *measured = [math.nan] if held is None else means(judge, run.leaves, held)
-    figures = tuple((m.name, m.finish(v)) for m, v in zip(metrics, measured))
+    validation, *measured = [math.nan] if task.held is None else means(judge, run.leaves, task.held)
+    figures = tuple((m.name, m.finish(v)) for m, v in zip(task.metrics, measured))
     first = figures[0][1] if figures else math.nan
     record = Epoch(number, loss, validation, first, time.perf_counter() - started, figures)
     run.history.append(record)
