@@ -1,19 +1,23 @@
 """Networks: modules are frozen dataclasses, calling one is pure, all of it plain NumPy."""
 
+from glassgrad.array.special import (
+    gelu,
+    log_sigmoid,
+    log_softmax,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+)
 from glassgrad.nn.activation import (
     ACTIVATIONS,
     elu,
-    gelu,
     gelu_sigmoid,
     gelu_tanh,
     glu,
     identity,
     leaky_relu,
-    log_sigmoid,
     relu,
-    sigmoid,
-    silu,
-    softplus,
     swiglu,
     swish,
     tanh,
@@ -22,8 +26,6 @@ from glassgrad.nn.cross_entropy import (
     binary_cross_entropy,
     cross_entropy,
     cross_entropy_between,
-    log_softmax,
-    softmax,
 )
 from glassgrad.nn.exchange import named_arrays, with_arrays
 from glassgrad.nn.formula import parameter_formula

@@ -1,4 +1,4 @@
-"""Activation functions of arrays and of traced arrays, computed at once or as ops of the graph."""
+"""Activation functions by name: those of `gg.special`, and others as ordinary NumPy functions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.array import Array
+from glassgrad.array.special import gelu, log_sigmoid, sigmoid, silu, softplus
 from glassgrad.graph.errors import ShapeError
-from glassgrad.graph.numpy_algebra import NUMPY
-from glassgrad.graph.op import REGISTRY
-
-
-def _op(name: str, x: Any) -> Any:
-    """The registered elementwise op of that name: a node for a handle, numbers for numbers."""
-    op: Any = REGISTRY[name]
-    if isinstance(x, Array):
-        return Array(op.apply(x.node))
-    return getattr(NUMPY, name)(np.asarray(x))[()]
 
 
 def identity(x: Any) -> Any:
@@ -41,33 +31,6 @@ def tanh(x: Any) -> Any:
     return np.tanh(x)
 
 
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), exact in both tails: exp only ever sees a number that is not positive.
-
-    >>> sigmoid(np.array([-40.0, 0.0, 800.0])).tolist()
-    [4.248354255291589e-18, 0.5, 1.0]
-    """
-    return _op("sigmoid", x)
-
-
-def log_sigmoid(x: Any) -> Any:
-    """The logarithm of the sigmoid, without underflow.
-
-    >>> log_sigmoid(np.array([-800.0, 800.0])).tolist()
-    [-800.0, 0.0]
-    """
-    return _op("log_sigmoid", x)
-
-
-def softplus(x: Any) -> Any:
-    """log(1 + exp(x)), without overflow.
-
-    >>> softplus(np.array([-800.0, 800.0])).tolist()
-    [0.0, 800.0]
-    """
-    return _op("softplus", x)
-
-
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
     """x where it is positive, slope·x below; at 0 the derivative is the slope.
 
@@ -87,15 +50,6 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return np.where(x > 0, x, alpha * np.expm1(below))
 
 
-def silu(x: Any) -> Any:
-    """x·sigmoid(x), also called swish.
-
-    >>> silu(np.array([0.0, 2.0])).round(6).tolist()
-    [0.0, 1.761594]
-    """
-    return _op("silu", x)
-
-
 def swish(x: Any, beta: Any = 1.0) -> Any:
     """x·sigmoid(beta·x), with a beta that may be learned (Ramachandran et al. 2017).
 
@@ -103,15 +57,6 @@ def swish(x: Any, beta: Any = 1.0) -> Any:
     1.0
     """
     return x * sigmoid(beta * x)
-
-
-def gelu(x: Any) -> Any:
-    """x·Φ(x) with the distribution function of the normal distribution (Hendrycks, Gimpel 2016).
-
-    >>> float(gelu(np.array(1.0)).round(6))
-    0.841345
-    """
-    return _op("gelu", x)
 
 
 def gelu_tanh(x: Any) -> Any:

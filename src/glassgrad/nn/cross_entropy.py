@@ -10,28 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.array.special import softplus
 from glassgrad.graph.errors import CalculusError, IndexRangeError, ShapeError
-from glassgrad.nn.activation import softplus
 from glassgrad.nn.loss import reduced, same_shape
-
-
-def log_softmax(logits: Any) -> Any:
-    """The logarithms of softmax over the last axis, safe for logits of any size.
-
-    >>> log_softmax(np.array([1000.0, 0.0, 0.0])).tolist()
-    [0.0, -1000.0, -1000.0]
-    """
-    shifted = logits - np.max(logits, axis=-1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
-
-
-def softmax(logits: Any) -> Any:
-    """Probabilities over the last axis.
-
-    >>> softmax(np.array([0.0, 0.0])).tolist()
-    [0.5, 0.5]
-    """
-    return np.exp(log_softmax(logits))
 
 
 def cross_entropy(
