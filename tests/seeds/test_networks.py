@@ -265,7 +265,15 @@ def test_S2_38_schedules(schedule, rates):
     assert t.node in nodes_of(schedule(t))  # the rate is a node of the graph
 
 
-def test_S2_37_the_common_start():
+def test_S2_37_rates_by_orders_of_magnitude():
+    def rosenbrock(p):
+        return (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+
+    trials = optim.lr_scan(rosenbrock, np.array([-1.8, 1.5]), [1e-2, 1e-3, 1e-4])
+    assert [t.verdict for t in trials] == ["diverged", "converged", "slow"]
+    assert trials[0].result.steps <= 3 and trials[1].result.steps == 32271
+    assert trials.best.rate == 1e-3
+    assert str(trials).splitlines()[0].startswith("0.01: diverged after")
     assert optim.Adam().lr == optim.AdamW().lr == optim.SparseAdam().lr == 1e-3
 
 

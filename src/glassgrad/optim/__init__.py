@@ -5,6 +5,7 @@ from glassgrad.optim.adam import Adam, AdamW, SparseAdam
 from glassgrad.optim.adaptive import AdaDelta, Adagrad, RMSProp
 from glassgrad.optim.clip import Clipped, clip_by_global_norm, clip_by_value, global_norm
 from glassgrad.optim.optimiser import Optimiser, Rule, State
+from glassgrad.optim.rates import Trial, Trials, lr_scan
 from glassgrad.optim.schedule import (
     Constant,
     Cosine,
@@ -36,8 +37,11 @@ __all__ = [
     "SparseAdam",
     "State",
     "Step",
+    "Trial",
+    "Trials",
     "WarmUp",
     "clip_by_global_norm",
     "clip_by_value",
     "global_norm",
+    "lr_scan",
 ]
