@@ -41,7 +41,7 @@ from glassgrad.diff import finite, forward, loop, reverse, total
 from glassgrad.graph import family
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import Cast, Elementwise, cast, full_like, literal
-from glassgrad.graph.node import Node
+from glassgrad.graph.node import Const, Node
 from glassgrad.graph.op import REGISTRY
 from oracle.checks import Check, all_checks, all_forms
 
@@ -441,6 +441,8 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         yield f"{TIES[name]} for", ast.fix_missing_locations(new)
     if in_algebra and len(node.args) == 1:
         yield "argument of", node.args[0]
+    if name == "apply":  # REGISTRY["equal"].apply(x, y)
+        name = ast.unparse(node.func).split("'")[1] if "'" in ast.unparse(node.func) else name
     if name in COMMUTE or hasattr(builtins, name):
         return
     for i in range(len(node.args) - 1):
@@ -572,7 +574,26 @@ def _same(a: Any, b: Any) -> bool:
         b
     ):  # what has no cotangent may be left off the end
         return all(_same(x, y) for x, y in zip_longest(a, b))
-    return a is b or (not isinstance(a, Node) and type(a) is type(b) and bool(a == b))
+    if isinstance(a, Node) and isinstance(b, Node):
+        return a is b or _same_graph(a, b)
+    return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def _same_graph(a: Node, b: Node) -> bool:
+    """Whether two nodes say the same; large constants are told apart by their bits, not identity."""
+    pairs, seen = [(a, b)], set[tuple[Node, Node]]()
+    while pairs:
+        x, y = pairs.pop()
+        if x is y or (x, y) in seen:
+            continue
+        seen.add((x, y))
+        if isinstance(x.op, Const) and isinstance(y.op, Const):
+            if x.dtype != y.dtype or not np.array_equal(x.op.value, y.op.value):
+                return False
+        elif x.op != y.op or len(x.inputs) != len(y.inputs):
+            return False
+        pairs += zip(x.inputs, y.inputs)
+    return True
 
 
 def _instructions(code: types.CodeType) -> list[Any]:

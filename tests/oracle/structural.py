@@ -12,7 +12,7 @@ from glassgrad.diff import forward, reverse
 from glassgrad.engines import reference
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import cast
-from glassgrad.graph.node import Node, Trace, item, make, new_input
+from glassgrad.graph.node import Node, Trace, constant, item, make, new_input
 from glassgrad.ops.reduce import sum_
 from oracle.instances import INSTANCES, Instance
 from oracle.meaning import meaning
@@ -26,9 +26,16 @@ SECOND = 1e-8  # second differences of long doubles hold no more
 class Built:
     """An op on variables with values."""
 
-    def __init__(self, instance: Instance, arrays: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, instance: Instance, arrays: Sequence[np.ndarray], known: bool = False
+    ) -> None:
+        """With `known`, integer operands are constants, as an index written in a program is."""
         trace = Trace()
         self.xs = [new_input(trace, f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)]
+        if known:
+            self.xs = [
+                x if x.dtype.kind == "f" else constant(trace, a) for x, a in zip(self.xs, arrays)
+            ]
         self.values: dict[Node, Any] = dict(zip(self.xs, arrays))
         node = make(instance.op, *self.xs)
         self.node = item(node, 0) if node.outputs is not None else node
@@ -185,14 +192,15 @@ def is_real(instance: Instance) -> bool:
 
 
 def check_vjp(index: int) -> None:
-    """The VJP against the dense Jacobian."""
+    """The VJP against the dense Jacobian, also with indices that are known beforehand."""
     instance, jacobians = INSTANCES[index], true_jacobian(index)
-    built = Built(instance, instance.arrays(5))
-    c = np.random.default_rng(6).normal(size=built.node.shape)
-    got = built.run(reverse.vjp([built.node], [built.variable("c", c)], built.real), built.real)
-    for i, (g, jacobian) in enumerate(zip(got, jacobians)):
-        want = _finite_product(c.ravel(), jacobian).reshape(g.shape)
-        close(g, want, TOLERANCE, f"{instance}: VJP by operand {i}")
+    for known in (False, True):
+        built = Built(instance, instance.arrays(5), known)
+        c = np.random.default_rng(6).normal(size=built.node.shape)
+        found = reverse.vjp([built.node], [built.variable("c", c)], built.real)
+        for i, (g, jacobian) in enumerate(zip(built.run(found, built.real), jacobians)):
+            want = _finite_product(c.ravel(), jacobian).reshape(g.shape)
+            close(g, want, TOLERANCE, f"{instance}: VJP by operand {i}")
 
 
 def _finite_product(c: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
