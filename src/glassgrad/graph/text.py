@@ -70,7 +70,9 @@ def _contract(node: Node, xs: Sequence[Piece]) -> Piece:
     if kind == "matmul":
         return f"{_wrap(xs[0], 20)} @ {_wrap(xs[1], 21)}", 20
     if kind in ("dot", "outer") and all(x.ndim == 1 for x in node.inputs):
-        return _call(kind, xs[0][0], xs[1][0])
+        _, rhs, out = node.op.parameters()
+        first, second = reversed(xs) if out and out[:1] == rhs else xs  # (x yᵀ)ᵀ is y xᵀ
+        return _call(kind, first[0], second[0])
     spec = repr(node.op).partition("(")[2][:-1]
     return _call("einsum", f'"{spec}"', xs[0][0], xs[1][0])
 
