@@ -1,7 +1,7 @@
 """Four kinds of real data, each with the command line's defaults: the worst of five seeds.
 
 Run `python benchmarks/four_kinds.py [KIND ...]`; it needs ../shared/data. A kind is one of mnist,
-wnut, reviews, housing, adult, iris, wine. The exit code is 1 where a claim does not hold.
+wnut, vectors, reviews, housing, adult, iris, wine. The exit code is 1 where a claim does not hold.
 """
 
 from __future__ import annotations
@@ -39,11 +39,16 @@ class Claim:
         return value >= self.bound if self.at_least else value < self.bound
 
 
+GLOVE = "vectors-glove-twitter-25d/glove.twitter.27B.25d.top12k.txt.gz"
 WNUT, WNUT_TEST = "ner-wnut17/", "emerging.test.annotated"
 CLAIMS = {
     "mnist": Claim(("images", "image-mnist"), "image-mnist", "accuracy", 97.5),
     "wnut": Claim(
         ("tags", WNUT + "wnut17train.conll"), WNUT + WNUT_TEST, "F1", 0.0
+    ),
+    "vectors": Claim(
+        ("tags", WNUT + "wnut17train.conll", "--vectors", str(DATA / GLOVE)),
+        WNUT + WNUT_TEST, "F1", 15.0,
     ),
     "reviews": Claim(("text", "sentiment-rt-polarity"), None, "accuracy", 74),
     "housing": Claim(

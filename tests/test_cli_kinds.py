@@ -111,6 +111,21 @@ def test_tags_from_file_to_entities(inside, capsys):
     assert out.startswith("20 sentences\nF1 100.00%")
 
 
+def test_words_known_from_vectors_alone(inside, capsys):
+    write_tags(inside / "t.conll")
+    cities, names = (*PLACES, "Berlin"), (*NAMES, "Gerda")
+    lines = [f"{w.lower()} 0 1" for w in cities] + [f"{w.lower()} 1 0" for w in names]
+    (inside / "v.txt").write_text("\n".join(lines) + "\n")
+    words = ("train", "tags", "t.conll", "--vectors", "v.txt", "--epochs", "8", "--out", "m")
+    assert glassgrad(capsys, *words)[0] == 0
+    model = load("m")
+    assert model.network.vectors.shape[1] == 2 and "w:berlin" in model.vocabulary.words
+    assert "leave out --dimension" in refused(capsys, *words, "--dimension", "9")
+    assert "v.txt.gz: there is no such file" in refused(
+        capsys, "train", "tags", "t.conll", "--vectors", "v.txt.gz"
+    )
+
+
 def test_tags_that_mark_no_entities(inside, capsys):
     (inside / "pos.conll").write_text("the DET\ncat NOUN\nsleeps VERB\n\n" * 60)
     code, out, _ = glassgrad(capsys, "train", "tags", "pos.conll", "--epochs", "20")

@@ -7,6 +7,7 @@ import pytest
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.conll import check_same_tokens, read_conll
 from glassgrad.data.labelled_text import read_plain_texts, read_texts
+from glassgrad.data.vectors import read_vectors
 
 
 def write(folder, text, name="t.txt"):
@@ -131,3 +132,24 @@ def test_files_that_hold_other_sentences(tmp_path):
     check_same_tokens(truth, truth)
     assert "1 sentences" in refusal(check_same_tokens, short, truth)
     assert "o:1: this sentence has 1 tokens" in refusal(check_same_tokens, other, truth)
+
+
+def test_word_vectors(tmp_path):
+    found = read_vectors(write(tmp_path, "2 3\nthe 1 2 3\nof -1 0.5 1e2 \nthe 9 9 9\n"))
+    assert found.words == ("the", "of") and found.dimension == 3
+    assert found.vectors.tolist() == [[1, 2, 3], [-1, 0.5, 100]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a 1 2\nb 1\n", "t.txt:2: a word and 2 numbers belong here"),
+        ("a 1 2\nb 1 x\n", "t.txt:2: 'x' is not a number"),
+        ("a 1 2\nb 1 inf\n", "t.txt:2: a number of the vector is not finite"),
+        ("a\n", "t.txt:1: a word and some numbers"),
+        ("3 2\n", "the file has no vectors"),
+        ("", "the file is empty"),
+    ],
+)
+def test_word_vectors_that_are_refused(tmp_path, text, said):
+    assert said in refusal(read_vectors, write(tmp_path, text))

@@ -17,7 +17,7 @@ after each sentence. Tags such as B-person, I-person and O mark entities; any ot
 
 examples:
   glassgrad train tags wnut17train.conll --out entities-model
-  glassgrad train tags words.conll --window 3 --hidden 200
+  glassgrad train tags words.conll --window 3 --vectors glove.25d.txt.gz
 """
 
 
@@ -31,6 +31,11 @@ def add_options(p: argparse.ArgumentParser) -> None:
         "--dimension", type=count, metavar="N", help="numbers in a word's vector (25)"
     )
     learn.add_argument(
+        "--vectors",
+        metavar="FILE",
+        help="start from word vectors: a word and its numbers on each line, .gz or plain",
+    )
+    learn.add_argument(
         "--hidden", type=widths, default=(100,), metavar="N,N", help="layer widths (100)"
     )
 
@@ -39,6 +44,7 @@ def run(given: argparse.Namespace) -> int:
     """Read, train, save, and say how well it went."""
     from glassgrad.data.bad_input import BadInput
     from glassgrad.data.conll import read_conll
+    from glassgrad.data.vectors import read_vectors
     from glassgrad.train.progress import progress
     from glassgrad.train.tag_job import TagOptions, prepare_tags, train_tags
 
@@ -46,7 +52,10 @@ def run(given: argparse.Namespace) -> int:
     if (given.window or 0) > 100:
         raise BadInput("--window reaches 100 words at most.")
     names = ("window", "dimension", "hidden", "lr", "epochs", "batch", "patience", "seed")
-    options = TagOptions(**chosen(given, *names, "engine"), **keeping(given))
+    if given.vectors is not None and given.dimension is not None:
+        raise BadInput("--vectors bring their own dimension; leave out --dimension.")
+    known = None if given.vectors is None else read_vectors(given.vectors)
+    options = TagOptions(**chosen(given, *names, "engine"), vectors=known, **keeping(given))
     task = prepare_tags(read_conll(given.data), options)
     say_task(task, options)
     return finish(train_tags(task, options, progress()), given, out, given.data, "sentences")

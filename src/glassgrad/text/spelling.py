@@ -26,7 +26,22 @@ def features(token: str) -> tuple[str, ...]:
     if LINK.match(token):
         return ("w:<link>", "s:<link>", "p:<link>", "e:<link>", "r:<link>")
     word = re.sub(r"\d", "9", token.lower())
-    return f"w:{word}", f"s:{shape(token)}", f"p:{word[:3]}", f"e:{word[-3:]}", f"r:{word[-2:]}"
+    return (
+        word_feature(word),
+        f"s:{shape(token)}",
+        f"p:{word[:3]}",
+        f"e:{word[-3:]}",
+        f"r:{word[-2:]}",
+    )
+
+
+def word_feature(word: str) -> str:
+    """The feature of a word in lower case as a whole.
+
+    >>> word_feature("paris") == features("Paris")[0]
+    True
+    """
+    return f"w:{word}"
 
 
 def _mark(letter: str) -> str:

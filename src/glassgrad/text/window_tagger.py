@@ -33,6 +33,19 @@ class WindowTagger(Module):
         sizes = (width * dimension, *hidden, tags)
         return WindowTagger(vectors, MLP.init(sizes, key=second, activation="tanh"))
 
+    def with_vectors(self, rows: np.ndarray, vectors: np.ndarray) -> WindowTagger:
+        """The tagger with known vectors in some rows, twice as spread out as the random ones.
+
+        >>> tagger = WindowTagger.init(10, 4, 3, (8,), 2, key=random.key(0))
+        >>> known = tagger.with_vectors(np.array([5]), np.array([[1.0, -1.0, 1.0, -1.0]]))
+        >>> bool(known.vectors[5, 0] == -known.vectors[5, 1] > 0)
+        True
+        """
+        changed = self.vectors.copy()
+        spread = float(vectors.std()) or 1.0
+        changed[rows] = vectors * (2 * float(self.vectors.std()) / spread)
+        return WindowTagger(changed, self.network)
+
     def __call__(self, windows: Any) -> Any:
         """The logits (tokens, tags) of windows (tokens, width)."""
         joined = self.vectors[windows].reshape(windows.shape[0], -1)

@@ -10,9 +10,10 @@ import numpy as np
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.conll import TaggedText
 from glassgrad.data.split import Split
+from glassgrad.data.vectors import WordVectors
 from glassgrad.optim import Adam
 from glassgrad.text.entities import marks_entities
-from glassgrad.text.spelling import features
+from glassgrad.text.spelling import features, word_feature
 from glassgrad.text.tag_dictionary import TagDictionary
 from glassgrad.text.vocabulary import Vocabulary
 from glassgrad.text.window_tagger import WindowTagger
@@ -28,10 +29,11 @@ MAX_TAGS = 1000
 
 @dataclass(frozen=True)
 class TagOptions:
-    """What may be chosen."""
+    """What may be chosen; `vectors` give words a start, and their length is the dimension."""
 
     window: int = 2
     dimension: int = 25
+    vectors: WordVectors | None = None
     hidden: tuple[int, ...] = (100,)
     least: int = 2
     words: int = 100_000
@@ -78,20 +80,17 @@ def prepare_tags(text: TaggedText, options: TagOptions) -> TagTask:
     parts = split_examples(len(text), seed=options.seed, tested=False)
     seen = (f for i in parts.train for token in text.tokens[i] for f in features(token))
     vocabulary = Vocabulary.fit(seen, options.least, options.words)
+    if options.vectors is not None:
+        known = dict.fromkeys([*vocabulary.words, *map(word_feature, options.vectors.words)])
+        vocabulary = Vocabulary(tuple(known))
     return TagTask(text, tuple(tags), parts, vocabulary, options.window)
 
 
 def train_tags(task: TagTask, options: TagOptions, watch: Watcher | None = None) -> Outcome:
     """Train a tagger on prepared sentences and test it on those held out."""
-    tagger = WindowTagger.init(
-        len(task.vocabulary),
-        options.dimension,
-        (2 * options.window + 1) * FEATURES,
-        options.hidden,
-        len(task.tags),
-        key=random.key(options.seed),
-    )
-    fit = Trainer(tagger, class_loss, Adam(lr=options.lr), engine=options.engine).fit(
+    fit = Trainer(
+        _start(task, options), class_loss, Adam(lr=options.lr), engine=options.engine
+    ).fit(
         task.arrays(task.parts.train),
         options.epochs,
         batch=options.batch,
@@ -104,6 +103,24 @@ def train_tags(task: TagTask, options: TagOptions, watch: Watcher | None = None)
         resume=options.resume,
     )
     return _test(task, options, fit)
+
+
+def _start(task: TagTask, options: TagOptions) -> WindowTagger:
+    """The tagger before training, with the known vectors in place."""
+    known = options.vectors
+    tagger = WindowTagger.init(
+        len(task.vocabulary),
+        options.dimension if known is None else known.dimension,
+        (2 * options.window + 1) * FEATURES,
+        options.hidden,
+        len(task.tags),
+        key=random.key(options.seed),
+    )
+    if known is None:
+        return tagger
+    return tagger.with_vectors(
+        task.vocabulary.encode(map(word_feature, known.words)), known.vectors
+    )
 
 
 def _test(task: TagTask, options: TagOptions, fit: Fit) -> Outcome:
