@@ -570,9 +570,8 @@ def _dispatch(*args: Any, **kwargs: Any) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    if type(a) in (list, tuple) and type(a) is type(
-        b
-    ):  # what has no cotangent may be left off the end
+    if type(a) in (list, tuple) and type(a) is type(b):
+        # what has no cotangent may be left off the end
         return all(_same(x, y) for x, y in zip_longest(a, b))
     if isinstance(a, Node) and isinstance(b, Node):
         return a is b or _same_graph(a, b)
@@ -580,7 +579,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _same_graph(a: Node, b: Node) -> bool:
-    """Whether two nodes say the same; large constants are told apart by their bits, not identity."""
+    """Whether two nodes say the same; large constants are compared by value, not identity."""
     pairs, seen = [(a, b)], set[tuple[Node, Node]]()
     while pairs:
         x, y = pairs.pop()
