@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import glassgrad as gg
-from glassgrad.graph.errors import CalculusError, GlassgradError, ShapeError
+from glassgrad.graph.errors import CalculusError, GlassgradError, NoRuleError, ShapeError
 
 R = np.random.default_rng(0)
 
@@ -266,3 +266,41 @@ def test_engines(f, name):
         assert np.isclose(gg.jit(f, engine="native")(0.5), f(0.5))
     except GlassgradError as problem:
         assert name in str(problem) and 'engine="reference"' in str(problem)
+
+
+@pytest.mark.parametrize("use", [
+    lambda f, x: gg.cond(x[0] > 0, f, lambda x: x, x),
+    lambda f, x: gg.scan(lambda c, v: (c, f(v)), 0.0, x),
+    lambda f, x: gg.while_loop(lambda c: c[0] < 3, f, x),
+    lambda f, x: gg.remat(f)(x),
+    lambda f, x: gg.vmap(f)(x),
+])  # fmt: skip
+def test_writes_to_arrays_from_outside_are_refused(use):
+    def loss(x):
+        kept = np.zeros(3)
+
+        def body(v):
+            kept[0] = np.sum(v)
+            return v
+
+        use(body, x)
+        return np.sum(kept)
+
+    with pytest.raises(NoRuleError, match=r"from outside is written(.|\n)*kept\[0\] = np.sum"):
+        gg.grad(loss)(np.ones(3))
+
+
+def test_writes_inside_a_body_are_its_own():
+    def body(x):
+        y = np.zeros(2)
+        y[0] = x[1]
+        x[1] = 5.0
+        return x * 2 + y
+
+    def loss(x):
+        twice = 2 * x
+        out = gg.cond(x[0] > 0, body, lambda x: x, twice)
+        return np.sum(out * np.array([1.0, 10.0])) + np.sum(twice)
+
+    assert loss(np.array([1.0, 2.0])) == (4 + 4) + 10 * 10 + 6
+    np.testing.assert_array_equal(gg.grad(loss)(np.array([1.0, 2.0])), [6.0, 4.0])

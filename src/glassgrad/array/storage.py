@@ -7,26 +7,33 @@ so that a loop that fills an array row by row becomes one concatenation, not n u
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import numpy as np
 
+from glassgrad.graph.errors import NoRuleError
 from glassgrad.graph.family import Reshape, broadcast_to, cast, reshape
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.op import Op
+from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.view import Slice, Transpose, Update, concatenate, rows, slice_, transpose
 
 Key = tuple[int, ...]
+BODY: ContextVar[object | None] = ContextVar("glassgrad_body", default=None)
+"""The body of a loop or a branch that is being traced in this context, if any."""
+
 FEW = 2  # up to so many logged writes are updates of the whole
 
 
 class Cell:
     """One array's storage: the node of its last full version, and the writes since."""
 
-    __slots__ = ("base", "log")
+    __slots__ = ("base", "home", "log")
 
     def __init__(self, node: Node) -> None:
         self.base = node
         self.log: dict[Key, Node] = {}
+        self.home = BODY.get()
 
     def read(self) -> Node:
         """The present version of the whole array."""
@@ -48,14 +55,24 @@ class Cell:
 
     def write(self, node: Node) -> None:
         """The whole array anew."""
+        self._check_home()
         self.base = node
         self.log = {}
 
     def write_at(self, key: Key, value: Node) -> None:
         """One part, at leading integer indices."""
+        self._check_home()
         if self.log and len(next(iter(self.log))) != len(key):
             self.read()
         self.log[key] = value
+
+    def _check_home(self) -> None:
+        if BODY.get() is not self.home:
+            raise NoRuleError(
+                "an array from outside is written inside the body of a loop, a branch or a vmap, "
+                "which is traced once, however often it runs: return the new array from the body"
+                f"{at_caller()}"
+            )
 
 
 def at(x: Node, key: Key) -> Node:

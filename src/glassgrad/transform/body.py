@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from glassgrad.array import Array
+from glassgrad.array.creation import tracing
+from glassgrad.array.storage import BODY
 from glassgrad.engines.reference import evaluate
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import ACTIVE, Const, Input, Item, Node, Trace, new_input
 from glassgrad.graph.traverse import descendants, rebuild, topological_order
 from glassgrad.rewrite.pipeline import stabilise
+
+
+@contextmanager
+def tracing_body(trace: Trace) -> Iterator[None]:
+    """Trace what a body does: arrays from outside may be read in it, not written."""
+    token = BODY.set(object())
+    try:
+        with tracing(trace.root()):
+            yield
+    finally:
+        BODY.reset(token)
 
 
 def captured_by(results: Sequence[Node], params: Sequence[Node]) -> list[Node]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array import Array
-from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.engines.reference import LOOP_VARIABLE
 from glassgrad.graph.algebra import NODES
@@ -21,7 +20,14 @@ from glassgrad.graph.family import alias, cast
 from glassgrad.graph.node import Node, Trace, constant, new_input
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.loop import Cond, While, results_of
-from glassgrad.transform.body import Place, captured_by, captured_from, closed, present
+from glassgrad.transform.body import (
+    Place,
+    captured_by,
+    captured_from,
+    closed,
+    present,
+    tracing_body,
+)
 from glassgrad.transform.loop import scan_nodes
 from glassgrad.transform.trace import label_of
 from glassgrad.transform.tree import Tree, describe, flatten, unflatten
@@ -62,7 +68,7 @@ def _branch(
 ) -> tuple[list[Node], Tree, list[Node]]:
     """A branch traced on stand-ins of the operands: results, structure, stand-ins."""
     params = [alias(x) for x in given]
-    with tracing(trace.root()):
+    with tracing_body(trace):
         result = f(*unflatten(tree, [Array(p) for p in params]))
     leaves, out = flatten(result)
     return [as_node(v, trace.root()) for v in leaves], out, params
@@ -159,7 +165,7 @@ class _Loop:
         ]
 
     def _call(self, f: Any, carry: Sequence[Node]) -> Any:
-        with tracing(self.trace.root()):
+        with tracing_body(self.trace):
             return f(unflatten(self.tree, [Array(c) for c in carry]))
 
     def bounded(self, first: Sequence[Node], most: int) -> list[Node]:

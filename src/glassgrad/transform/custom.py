@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array import Array
-from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.graph.errors import CalculusError, ShapeError
 from glassgrad.graph.family import alias, cast
@@ -17,7 +16,7 @@ from glassgrad.graph.node import Node, Trace, new_input
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.loop import Custom, results_of
 from glassgrad.ops.reduce import zeros_like
-from glassgrad.transform.body import Place, captured_from, closed, present
+from glassgrad.transform.body import Place, captured_from, closed, present, tracing_body
 from glassgrad.transform.trace import Function, label_of
 from glassgrad.transform.tree import Tree, describe, flatten, paths, unflatten
 
@@ -85,7 +84,7 @@ class _Call:
         return list(unflatten(self.tree, [Array(n) for n in nodes]))
 
     def _traced(self, f: Rule, *args: Any) -> Any:
-        with tracing(self.trace.root()):
+        with tracing_body(self.trace):
             return f(*args)
 
     def _capture(self, results: Sequence[Node], params: Sequence[Node]) -> None:

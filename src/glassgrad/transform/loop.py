@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array import Array
-from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.engines.reference import LOOP_VARIABLE, evaluate
 from glassgrad.graph.errors import ShapeError
@@ -16,7 +15,7 @@ from glassgrad.graph.family import cast
 from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.loop import scan as scan_op
-from glassgrad.transform.body import captured_by, closed
+from glassgrad.transform.body import captured_by, closed, tracing_body
 from glassgrad.transform.tree import describe, flatten, unflatten
 
 Body = Callable[[list[Node], list[Node]], tuple[list[Node], list[Node]]]
@@ -64,7 +63,7 @@ def scan(
     shape: list[Any] = []
 
     def body(carry: list[Node], row: list[Node]) -> tuple[list[Node], list[Node]]:
-        with tracing(trace.root()):
+        with tracing_body(trace):
             result = f(_handles(init_tree, carry), _handles(x_tree, row))
         if not isinstance(result, tuple) or len(result) != 2:
             raise ShapeError(f"gg.scan: the body must return (carry, y){at_caller()}")

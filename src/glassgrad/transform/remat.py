@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array import Array
-from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.graph.family import alias
 from glassgrad.ops.loop import Call, results_of
-from glassgrad.transform.body import Place, captured_from, closed, present
+from glassgrad.transform.body import Place, captured_from, closed, present, tracing_body
 from glassgrad.transform.trace import Function
 from glassgrad.transform.tree import flatten, unflatten
 
@@ -40,7 +39,7 @@ def remat(f: Function) -> Callable[..., Any]:
         stand_ins = iter(params)
         inner = [Array(next(stand_ins)) if array else v for v, array in zip(leaves, arrays)]
         new_args, new_kwargs = unflatten(tree, inner)
-        with tracing(trace.root()):
+        with tracing_body(trace):
             result = f(*new_args, **new_kwargs)
         found, out = flatten(result)
         results = [as_node(v, trace.root()) for v in found]

@@ -23,6 +23,7 @@ from glassgrad.graph.node import ACTIVE, Node, new_input
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.view import transpose
 from glassgrad.rewrite.pipeline import stabilise
+from glassgrad.transform.body import tracing_body
 from glassgrad.transform.gradient import grad
 from glassgrad.transform.trace import (
     Function,
@@ -85,7 +86,8 @@ def _batched_call(
         trace.root().names[one] = name
         given[one] = node
         examples.append(Array(one))
-    found, result = flatten(f(*unflatten(tree, examples), **kwargs))
+    with tracing_body(trace):
+        found, result = flatten(f(*unflatten(tree, examples), **kwargs))
     outputs = [as_node(v, trace.root()) for v in found]
     places = _axes_of(out_axes, result, "out_axes")
     new = batch(outputs, given, size)
