@@ -66,8 +66,11 @@ def run(
 def stabilise(
     outputs: Sequence[Node], keep: Sequence[Node] = (), log: list[Firing] | None = None
 ) -> list[Node]:
-    """Stable forms of the outputs; nodes in `keep` stay, so that one can differentiate by them."""
-    inner = [x for x in keep if not isinstance(x.op, Input) and x.name != "alias"]
+    """Stable forms of the outputs; nodes in `keep` stay, so that one can differentiate by them.
+
+    An alias is held too: a law that fired beneath it would put another node in its place.
+    """
+    inner = [x for x in keep if not isinstance(x.op, Input)]
     held: Mapping[Node, Node] = {x: new_input(x.trace, "held", x.shape, x.dtype) for x in inner}
     found = run(STABILISE, substitute(outputs, held) if held else outputs, log)
     return substitute(found, {v: x for x, v in held.items()}) if held else found

@@ -51,7 +51,7 @@ class Gradient:
         traced = trace_call(self.f, args, kwargs, argnums)
         traced, aux = self._without_aux(traced)
         y = scalar_output(traced, self.f, "gg.grad")
-        (stable,) = stabilise([y])
+        (stable,) = stabilise([y], keep=traced.nodes)
         found = reverse.gradients(stable, traced.nodes)
         group = traced.tree if isinstance(self.argnums, Sequence) else traced.tree.children[0]
         nodes = [stable, *found, *aux[0]]
@@ -118,7 +118,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]
     (np.float64(6.0), (np.float64(3.0), np.float64(2.0)))
     """
     traced = trace_call(f, primals, {}, _all(primals))
-    outputs = stabilise(traced.outputs)
+    outputs = stabilise(traced.outputs, keep=traced.nodes)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         given = _matching(cotangent, traced.result, outputs, traced.trace, "the cotangent")
@@ -158,7 +158,7 @@ def _linearized(f: Function, primals: Sequence[Any]) -> tuple[Any, Callable[...,
             "gg.jvp takes the primals and the tangents as tuples, one entry an argument"
         )
     traced = trace_call(f, primals, {}, _all(primals))
-    outputs = stabilise(traced.outputs)
+    outputs = stabilise(traced.outputs, keep=traced.nodes)
 
     def push(*tangents: Any) -> Any:
         given = _matching(tangents, traced.tree, traced.nodes, traced.trace, "the tangents")

@@ -60,7 +60,7 @@ def jacobian(
     def function(*args: Any, **kwargs: Any) -> Any:
         chosen = normal_argnums(argnums, len(args), "gg.jacobian")
         traced = trace_call(f, args, kwargs, chosen)
-        outputs = stabilise(traced.outputs)
+        outputs = stabilise(traced.outputs, keep=traced.nodes)
         for y in outputs:
             if y.dtype.kind != "f":
                 raise CalculusError(
