@@ -2,9 +2,9 @@
 
     python benchmarks/oracle_peers.py
 
-For each elementwise op that the peers have under a name: at how many finite points (samples and edge
-grid) the first and the second derivative miss the truth by more than 1e-10 of it, in float64. Points
-at kinks, and derivatives below 1e-300, are left out for all alike. Needs the extra `bench`.
+For each elementwise op that the peers have under a name: at how many finite points (samples and
+edge grid) the first and the second derivative miss the truth by more than 1e-10 of it, in float64.
+Points at kinks, and derivatives below 1e-300, are left out for all alike. Needs the extra `bench`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import jax
 import numpy as np
 import torch
-from oracle.elementwise import TOLERANCE, UNDERFLOW, true_derivatives
 
 import glassgrad as gg
 from glassgrad.graph.op import REGISTRY
+from oracle.elementwise import TOLERANCE, UNDERFLOW, true_derivatives
 
 Derivatives = tuple[np.ndarray, np.ndarray]
-UNARY = (
-    "exp expm1 log log1p sin cos tan tanh sinh cosh arcsin arccos arctan arcsinh arccosh arctanh "
-    "sqrt square abs exp2 log2 log10 sigmoid softplus log_sigmoid silu erf erfc"
-).split()
+UNARY = """
+    exp expm1 log log1p sin cos tan tanh sinh cosh arcsin arccos arctan arcsinh arccosh arctanh sqrt
+    square abs exp2 log2 log10 sigmoid softplus log_sigmoid silu erf erfc
+"""
 JAX_NN = {"sigmoid", "softplus", "log_sigmoid", "silu"}
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     np.seterr(all="ignore")
     print(f"{'op':14}{'points':>7}" + "".join(f"{p:>16}" for p in ("glassgrad", "PyTorch", "JAX")))
     totals = np.zeros((3, 2), int)
-    for name in (n for n in UNARY if n in REGISTRY):
+    for name in (n for n in UNARY.split() if n in REGISTRY):
         row = np.zeros((3, 2), int)
         points, absent = 0, set[int]()
         for at in ("samples", "edges"):
