@@ -94,6 +94,28 @@ def test_the_words_that_decide(inside, capsys):
     assert isinstance(model, TextPredictor)
     reasons = dict(model.reasons("the lovely film was long"))
     assert next(iter(reasons)) == "lovely" and reasons["lovely"] > abs(reasons["film"])
+    (inside / "new.txt").write_text("the lovely film\nwords unknown\n")
+    rows = list(
+        csv.DictReader(
+            io.StringIO(glassgrad(capsys, "predict", "reviews-model", "new.txt", "--why")[1])
+        )
+    )
+    assert rows[0]["because"].startswith("lovely +") and rows[1]["because"] == ""
+
+
+def test_texts_in_a_file_for_each_label(inside, capsys):
+    write_texts(inside / "all.txt")
+    for label in ("pos", "neg"):
+        lines = (inside / "all.txt").read_text().splitlines()
+        kept = [line.split("\t")[0] for line in lines if line.endswith(label)]
+        (inside / f"r.{label}").write_text("\n".join(kept))
+    assert glassgrad(capsys, "train", "text", "r.pos", "r.neg", "--out", "m")[0] == 0
+    out = glassgrad(capsys, "evaluate", "m", "r.pos", "r.neg")[1]
+    assert out.startswith("200 texts") and score(out, "accuracy") > 99
+    write_tags(inside / "a.conll", 5)
+    assert "one file or folder is scored at a time" in refused(
+        capsys, "evaluate", "a.conll", "a.conll", "a.conll"
+    )
 
 
 def test_tags_from_file_to_entities(inside, capsys):
@@ -164,6 +186,7 @@ WORDS = [
     (["text", "many.txt"], "too many for classes"),
     (["text", "plain.txt"], "plain.txt:1: this line has no label"),
     (["text", "few.txt"], "too few"),
+    (["text", "headed.txt"], "headed.txt:1: the label 'sentiment' of the first text"),
     (["text", "t.txt", "--resume"], "--resume needs --checkpoint"),
     (["text", "t.txt", "--resume", "--checkpoint", "c"], "no checkpoint to resume from"),
     (["text", "t.txt", "--out", "m", "--checkpoint", "m"], "both name the same one"),
@@ -186,6 +209,7 @@ def test_bad_input(inside, capsys, words, said):
     (inside / "one.txt").write_text("x y\ta\n" * 30)
     (inside / "many.txt").write_text("".join(f"{i}\tl{i}\n" for i in range(30)))
     (inside / "plain.txt").write_text("words\nalone\n")
+    (inside / "headed.txt").write_text("text\tsentiment\n" + (inside / "t.txt").read_text())
     (inside / "few.txt").write_text("x\ta\ny\tb\n")
     (inside / "same.conll").write_text("a O\nb O\n\n" * 20)
     np.savez(inside / "bare.npz", images=np.zeros((30, 2, 2), np.uint8))
@@ -203,6 +227,7 @@ def test_data_of_another_kind_for_a_model(inside, capsys):
     assert "the model was trained on (6, 5)" in refused(capsys, "predict", "m", "wide.npz")
     said = refused(capsys, "evaluate", "m", "odd.npz")
     assert "odd.npz (train), image 0: the label 'left' is none of the classes" in said
+    assert "this is no text model" in refused(capsys, "predict", "m", "bars.npz", "--why")
     assert "there is nothing to compare with" in refused(capsys, "evaluate", "m", "bare.npz")
     write_texts(inside / "t.txt", 30)
     glassgrad(capsys, "train", "text", "t.txt", "--epochs", "1", "--out", "n")

@@ -15,6 +15,7 @@ predicted tags may be scored: an entity counts when its kind and both its ends a
 
 examples:
   glassgrad evaluate housing-model more-houses.csv
+  glassgrad evaluate reviews-model more.pos more.neg
   glassgrad evaluate predicted.conll truth.conll
 """
 
@@ -27,23 +28,37 @@ def parser() -> Parser:
         epilog=EXAMPLES,
     )
     p.add_argument("folder", metavar="MODEL", help="model folder, or a CoNLL file of tags")
-    p.add_argument("data", metavar="DATA", help="data with their answers")
+    p.add_argument(
+        "data", metavar="DATA", nargs="+", help="data with their answers; several files for texts"
+    )
     return p
 
 
 def run(words: list[str]) -> int:
     """Print how much was scored, and one line a score."""
     from glassgrad.cli.predict import load_predictor
+    from glassgrad.train.text_predictor import TextPredictor
 
     given = parser().parse_all(words)
     if Path(given.folder).is_file():
-        return compare_tags(given.folder, given.data)
+        return compare_tags(given.folder, only(given.data))
     predictor: Any = load_predictor(given.folder)
-    data = predictor.read(given.data, answers=True)
+    several = isinstance(predictor, TextPredictor)
+    paths = given.data if several else [only(given.data)]
+    data = predictor.read(*paths, answers=True)
     for note in getattr(data, "notes", ()):
         print(f"note: {note}", file=sys.stderr)
     say_scores(len(data), UNITS[type(predictor).__name__], predictor.evaluate(data))
     return 0
+
+
+def only(paths: list[str]) -> str:
+    """The one path that was given; only texts may stand in several files."""
+    from glassgrad.data.bad_input import BadInput
+
+    if len(paths) > 1:
+        raise BadInput(f"{paths[1]}: one file or folder is scored at a time; give {paths[0]} only.")
+    return paths[0]
 
 
 UNITS = {

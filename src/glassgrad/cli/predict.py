@@ -39,6 +39,11 @@ def parser() -> Parser:
     p.add_argument("folder", metavar="FOLDER", help="model folder")
     p.add_argument("data", metavar="DATA", help="data of the kind that the model was trained on")
     p.add_argument("--out", metavar="FILE", type=Path, help="default: standard output")
+    p.add_argument(
+        "--why",
+        action="store_true",
+        help="also the words that decided (text models)",
+    )
     return p
 
 
@@ -46,7 +51,7 @@ def run(words: list[str]) -> int:
     """Read, predict, write."""
     given = parser().parse_all(words)
     predictor = load_predictor(given.folder)
-    text = prediction_text(predictor, predictor.read(given.data))
+    text = prediction_text(predictor, predictor.read(given.data), given.why)
     if given.out is None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -72,12 +77,16 @@ def load_predictor(folder: str) -> Predictor:
     return model
 
 
-def prediction_text(predictor: Predictor, data: Any) -> str:
+def prediction_text(predictor: Predictor, data: Any, why: bool = False) -> str:
     """The predictions as text: CSV with a header, or CoNLL for tags."""
+    from glassgrad.data.bad_input import BadInput
     from glassgrad.data.target import NumberTarget
     from glassgrad.train.predictor import TablePredictor
     from glassgrad.train.tag_predictor import TagPredictor
+    from glassgrad.train.text_predictor import TextPredictor
 
+    if why and not isinstance(predictor, TextPredictor):
+        raise BadInput("--why tells of the words of a text; this is no text model.")
     if isinstance(predictor, TagPredictor):
         return tagged_text(data.tokens, predictor.predict(data))
     stream = io.StringIO()
@@ -94,10 +103,22 @@ def prediction_text(predictor: Predictor, data: Any) -> str:
         classes = target.classes
     else:
         classes = predictor.classes
-    writer.writerow([name, *(f"p({label})" for label in classes)])
+    reasons = [[]] * len(predicted)
+    if isinstance(predictor, TextPredictor) and why:
+        reasons = [[_reasons(predictor.reasons(text))] for text in data.texts]
+    head = [name, *(f"p({label})" for label in classes), *(["because"] if why else [])]
+    writer.writerow(head)
     rows = predictor.probabilities(data).tolist()
-    writer.writerows([label, *map(shortened, row)] for label, row in zip(predicted, rows))
+    writer.writerows(
+        [label, *map(shortened, row), *because]
+        for label, row, because in zip(predicted, rows, reasons)
+    )
     return stream.getvalue()
+
+
+def _reasons(votes: Sequence[tuple[str, float]]) -> str:
+    """Words with their votes: lovely +1.2; dull -0.4."""
+    return "; ".join(f"{word} {vote:+.2g}" for word, vote in votes)
 
 
 def tagged_text(tokens: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> str:

@@ -13,7 +13,7 @@ from glassgrad.data.target import MAX_CLASSES
 
 
 def find_label_classes(labels: Sequence[str], shown: str) -> tuple[str, ...]:
-    """The different labels in order, numbers before words; at least two, each at least twice.
+    """The different labels in order, numbers before words; at least two.
 
     >>> find_label_classes(["10", "9", "10", "9"], "d.txt")
     ('9', '10')

@@ -62,6 +62,11 @@ def prepare_texts(texts: TextSet, options: TextOptions) -> TextTask:
     """Find the classes, split the texts, and learn the vocabulary from the training texts."""
     labels = texts.labels or ()
     classes = find_label_classes(labels, texts.path)
+    if len(labels) >= 20 and labels.count(labels[0]) == 1:
+        raise BadInput(
+            f"{texts.places[0]}: the label {labels[0][:60]!r} of the first text is that of no "
+            "other. If this line is a header, remove it."
+        )
     truth = encode_labels(labels, classes, lambda i: texts.places[i])
     parts = split_examples(len(texts), seed=options.seed, tested=False, labels=truth)
     grams = [ngrams(tokenise(text), options.ngrams) for text in texts.texts]

@@ -36,10 +36,11 @@ class TextPredictor:
     classes: tuple[str, ...]
     report: TrainingReport
 
-    def read(self, path: str | Path, *, answers: bool = False) -> TextSet:
+    def read(self, *paths: str | Path, answers: bool = False) -> TextSet:
         """The texts of a file, one a line; with `answers` their labels, as `train` reads them."""
         if answers:
-            return read_texts([path], None if self.form == "files" else self.form)
+            return read_texts(paths, None if self.form == "files" else self.form)
+        (path,) = paths
         return read_plain_texts(path, self.form)
 
     def outputs(self, texts: TextSet) -> np.ndarray:
