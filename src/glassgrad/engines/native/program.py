@@ -29,11 +29,14 @@ from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.products import emit_multiply
 from glassgrad.engines.native.repeat import emit_repeat
+from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.step import Multiply, Repeat, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
 from glassgrad.version import __version__
+
+_PART = 256  # steps that one function calls: longer ones take LLVM more than their share of time
 
 
 class NativeProgram:
@@ -177,6 +180,7 @@ class _Code:
         self.target = program.target
         self.module = Module(self.target)
         self.emitted: dict[str, Function] = {}
+        self.shared: dict[Key, Function] = {}
         layout = Layout(program.steps, self.target)
         self.arena_bytes = layout.size
         kernel = self._kernel("kernel", program.steps, layout)
@@ -189,10 +193,29 @@ class _Code:
                  for i, s in enumerate(steps) if isinstance(s, Repeat)}  # fmt: skip
         linkage = "" if name == "kernel" else "internal"
         f = self.module.function(name, I32, [PTR, PTR, PTR], linkage)
-        arena, inputs, outputs = f.params
+        arena = f.params[0]
         checked = any(step.checked for step in steps)
         if checked:
             f.store(f.const(I32, 0), arena)
+        if len(steps) <= _PART:
+            self._calls(f, name, list(enumerate(steps)), layout, inner)
+        else:
+            numbered = list(enumerate(steps))
+            for start in range(0, len(steps), _PART):
+                part = f"{name}_part{start}"
+                g = self.module.function(part, VOID, [PTR, PTR, PTR], "internal")
+                self._calls(g, name, numbered[start : start + _PART], layout, inner)
+                g.ret()
+                f.call(g, VOID, *f.params)
+        f.ret(f.load(I32, arena) if checked else f.const(I32, 0))
+        return f
+
+    def _calls(
+        self, f: Function, name: str, steps: Sequence[tuple[int, Step]], layout: Layout,
+        inner: dict[int, Function],
+    ) -> None:  # fmt: skip
+        """Calls the functions of some steps, in order."""
+        arena, inputs, outputs = f.params
         tables: dict[tuple[str, int], Value] = {}
 
         def pointer(buffer: Buffer) -> Value:
@@ -207,7 +230,7 @@ class _Code:
                     tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
             return tables[key]
 
-        for i, step in enumerate(steps):
+        for i, step in steps:
             known = {b: pointer(b) for b in dict.fromkeys([*step.writes(), *step.reads()])}
             if isinstance(step, Multiply):
                 scratch = f.at(arena, I8, layout.scratch)
@@ -215,13 +238,22 @@ class _Code:
             else:
                 function = self._function(step, f"{name}_step{i}", list(known), inner)
                 f.call(function, VOID, *known.values(), arena)
-        f.ret(f.load(I32, arena) if checked else f.const(I32, 0))
-        return f
 
     def _function(
         self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, Function]
     ) -> Function:
         """The function of a step other than a product; equal ones are shared."""
+        key = key_of(step, buffers)
+        if key is None or key not in self.shared:
+            made = self._emitted(step, name, buffers, inner)
+            if key is None:
+                return made
+            self.shared[key] = made
+        return self.shared[key]
+
+    def _emitted(
+        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, Function]
+    ) -> Function:
         g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1), "internal")
         *pointers, status = g.params
         known = dict(zip(buffers, pointers))

@@ -1,0 +1,64 @@
+"""Large graphs: memory and code grow as the graph does, and results stay the same."""
+
+import numpy as np
+import pytest
+
+import glassgrad as gg
+from glassgrad.engines.native import arena
+from glassgrad.engines.native.arena import Interval, padded
+from glassgrad.engines.native.cache import ObjectCache
+from glassgrad.engines.native.program import NativeProgram
+from glassgrad.graph.node import Trace, new_input
+from glassgrad.ops.reduce import reduce
+
+
+def repeated(n):
+    """n times: x less a part of its sum, in float64."""
+    x = first = new_input(Trace(), "x", (5,), "f8")
+    for _ in range(n):
+        x = x - reduce(x * 0.5, "sum", (0,)) * 0.125
+    return NativeProgram([x], [first], cache=ObjectCache(None))
+
+
+def test_more_steps_than_one_function_calls():
+    program = repeated(300)
+    assert len(program.steps) > 256
+    x = expected = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    for _ in range(300):
+        expected = expected - (expected * 0.5).sum() * 0.125
+    np.testing.assert_allclose(program([x])[0], expected, rtol=1e-12)
+    assert program([x])[0].tobytes() == program([x])[0].tobytes()
+
+
+def test_equal_steps_share_their_code_and_memory():
+    small, large = repeated(40), repeated(160)
+    assert large.code_size < 2 * small.code_size + 160 * 100
+    assert large.arena.size == small.arena.size
+
+
+@pytest.mark.parametrize("count", [10, 2000])
+def test_buffers_that_are_needed_together_lie_apart(count, monkeypatch):
+    monkeypatch.setattr(arena, "_FITTED", 64)
+    rng = np.random.default_rng(count)
+    starts = rng.integers(0, count, count)
+    spans = [
+        Interval(int(rng.choice([0, 8, 100, 5000])), int(a), int(a + rng.integers(0, 9)))
+        for a in starts
+    ]
+    offsets, size = arena.plan(spans)
+    for i, (x, at) in enumerate(zip(spans, offsets)):
+        assert at + padded(x.size) <= size
+        for y, other in zip(spans[:i], offsets[:i]):
+            apart = at + padded(x.size) <= other or other + padded(y.size) <= at
+            assert apart or not x.meets(y)
+
+
+def test_a_long_chain_and_its_gradient():
+    def f(x):
+        for i in range(200):
+            x = np.sin(x) if i % 2 else np.cos(x)
+        return x
+
+    value, slope = gg.jit(gg.value_and_grad(f))(0.3)
+    expected = gg.jit(gg.value_and_grad(f), engine="reference")(0.3)
+    np.testing.assert_allclose([value, slope], expected, rtol=1e-9)
