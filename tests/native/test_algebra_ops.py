@@ -14,6 +14,7 @@ from glassgrad.graph.node import Trace, new_input
 from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.op import REGISTRY
 
+OF_INTEGERS = ("floor_divide", "remainder", "fmod")  # of reals an error says so
 OPS = {name: op for name, op in REGISTRY.items() if isinstance(op, Elementwise)}
 TARGETS = {"host": Target.host(), "sse2": Target.host().restricted("sse2")}
 VALUE_BOUND = 4.0  # ulps, of a body of several functions
@@ -35,7 +36,8 @@ def cases(kinds):
     found = []
     for name, op in OPS.items():
         for dtype in SUPPORTED:
-            types = signature(op, dtype) if dtype.kind in kinds else None
+            refused = name in OF_INTEGERS and dtype.kind == "f"
+            types = signature(op, dtype) if dtype.kind in kinds and not refused else None
             if types is not None and types[0][-1] == dtype:
                 found.append(pytest.param(op, *types, id=f"{name}-{dtype}"))
     return found
@@ -93,7 +95,8 @@ def test_value_of_floats(op, dtypes, result):
 @pytest.mark.parametrize("op, dtypes, result", cases("biu"))
 def test_value_of_integers_and_booleans(op, dtypes, result):
     def rule(k, *x):
-        return getattr(k, op.name)(*x)
+        with np.errstate(all="ignore"):
+            return getattr(k, op.name)(*x)
 
     operands = list(random_operands(op, dtypes))
     try:

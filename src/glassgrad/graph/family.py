@@ -161,7 +161,7 @@ class Elementwise(Op):
         return self.route(NODES, t, *node.inputs)[index]
 
 
-_NO_BOOL = ("negative", "subtract", "square", "power", "sign")
+_NO_BOOL = ("negative", "subtract", "square", "power", "sign", "floor_divide", "remainder", "fmod")
 
 
 def _fit(trace: Any, x: Operand, dtype: DType, shape: Shape) -> Node:

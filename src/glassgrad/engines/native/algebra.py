@@ -26,6 +26,7 @@ from glassgrad.engines.native import (
 )
 from glassgrad.engines.native.emit import Function, Type, Value, of_dtype
 from glassgrad.engines.native.math_format import FORMATS, Format
+from glassgrad.engines.native.whole_division import WholeDivision
 from glassgrad.graph.algebra import Algebra
 from glassgrad.graph.dtype import BOOL, DType
 
@@ -89,7 +90,7 @@ class Lanes:
         return self.algebra.integer("ashr" if self.dtype.kind == "i" else "lshr", self, other)
 
 
-class LLVMAlgebra(Algebra):
+class LLVMAlgebra(WholeDivision, Algebra):
     """Functions on `Lanes`, emitted into the current block of a function.
 
     >>> from glassgrad.engines.native.emit import F32, VOID, Module
@@ -283,7 +284,7 @@ class LLVMAlgebra(Algebra):
 
     def isnan(self, x: Lanes) -> Lanes:
         """Not a number."""
-        return self.compare("uno", x, x)
+        return self.compare("uno" if x.dtype.kind == "f" else "ne", x, x)
 
     def where(self, condition: Lanes, x: Operand, y: Operand) -> Lanes:
         """x where the condition holds, y elsewhere."""

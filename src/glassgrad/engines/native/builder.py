@@ -12,7 +12,7 @@ from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Node
 from glassgrad.graph.op import REGISTRY
 from glassgrad.ops.contract import Contract
-from glassgrad.ops.gather import ScatterAdd, Take
+from glassgrad.ops.gather import Scatter, ScatterAdd, Take
 from glassgrad.ops.view import Slice, Transpose
 
 Chain = tuple["ViewOf", ...]
@@ -183,9 +183,9 @@ class Builder:
         self, local: dict[Node, Expr], memo: Memo, node: Node,
         chain: Chain, buffer: Buffer, source: Strided, indices: Sequence[Node],
     ) -> Expr:  # fmt: skip
-        """`source` is the operand's strided form; node.op is a Take or a ScatterAdd."""
+        """`source` is the operand's strided form; node.op is a Take or a scatter."""
         op = node.op
-        assert isinstance(op, Take | ScatterAdd)
+        assert isinstance(op, Take | ScatterAdd | Scatter)
         a, c = op.axis, len(indices)
         shape = indices[0].shape
         value_shape = (*source.shape[:a], *shape, *source.shape[a + c :])

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from glassgrad.engines.native.labels import in_order, is_outer
 from glassgrad.graph.algebra import NODES as k
-from glassgrad.graph.family import Broadcast, Reshape, full_like
-from glassgrad.graph.node import Node, make
+from glassgrad.graph.family import Broadcast, Reshape, broadcast_to, full_like
+from glassgrad.graph.function import Function
+from glassgrad.graph.node import Node, Trace, constant, make, new_input
 from glassgrad.graph.traverse import rebuild, topological_order
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.loop import scan
+from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce, reduce
-from glassgrad.ops.view import transpose
+from glassgrad.ops.view import slice_, transpose
 
 
 class _Parts(NamedTuple):
@@ -27,7 +32,8 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
     """The outputs with composite nodes written out.
 
     logsumexp is max, exp, sum and log; the softmax that is its derivative takes its exp from there;
-    a product whose result interleaves its axes is an ordered one, transposed.
+    a product whose result interleaves its axes is an ordered one, transposed; partial sums are a
+    loop.
     """
     if not any(_is_composite(n) for n in topological_order(outputs)):
         return list(outputs)
@@ -40,7 +46,30 @@ def _is_composite(node: Node) -> bool:
     op = node.op
     if isinstance(op, Contract):
         return not is_outer(op) and in_order(op) != op.out
-    return isinstance(op, Reduce) and op.kind == "logsumexp"
+    return isinstance(op, Prefix) or (isinstance(op, Reduce) and op.kind == "logsumexp")
+
+
+def _running(op: Prefix, x: Node) -> Node:
+    """Partial sums as a loop over rows that carries their sum: in the order of the axis."""
+    if x.size == 0:
+        return x
+    order = (op.axis, *(i for i in range(x.ndim) if i != op.axis))
+    rows = _turned(transpose(x, order), op.backward)
+    trace = Trace()
+    total, row = (new_input(trace, name, rows.shape[1:], x.dtype) for name in ("total", "row"))
+    added = total + row
+    body = Function([total, row], [added, added])
+    zeros = broadcast_to(constant(x.trace, np.zeros((), x.dtype)), rows.shape[1:])
+    _, sums = scan(body, 1, 1, rows.shape[0], [zeros, rows])
+    return transpose(_turned(sums, op.backward), [order.index(i) for i in range(x.ndim)])
+
+
+def _turned(x: Node, backward: bool) -> Node:
+    """The rows from the last to the first, or as they are."""
+    if not backward:
+        return x
+    starts = (x.shape[0] - 1, *[0] * (x.ndim - 1))
+    return slice_(x, starts, (-1, *[1] * (x.ndim - 1)), x.shape)
 
 
 class _Expander:
@@ -58,6 +87,8 @@ class _Expander:
             order = in_order(op)
             ordered = make(Contract(op.lhs, op.rhs, order), *node.inputs)
             return transpose(ordered, [order.index(i) for i in op.out])
+        if isinstance(op, Prefix):
+            return _running(op, node.inputs[0])
         assert isinstance(op, Reduce)
         return self._logsumexp(old, op, node.inputs[0])
 

@@ -24,10 +24,12 @@ from glassgrad.engines.native.sorting import work_bytes
 from glassgrad.engines.native.spin import spins
 from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Repeat, Scatter, Spin
 from glassgrad.engines.native.strided import Strided, reducible
-from glassgrad.engines.native.unsupported import unsupported
+from glassgrad.engines.native.unsupported import refuse_reals, unsupported
 from glassgrad.graph.family import Cast
 from glassgrad.graph.node import Item, Node
 from glassgrad.graph.op import Op
+from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.gather import ScatterAdd
 from glassgrad.ops.loop import Scan
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
@@ -132,6 +134,8 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
             p.append(Loop([node], [Store(p.whole(x), result, whole)]))
         return
     outputs, params = expanded(finish(op.body.outputs)), list(op.body.params)
+    for inner in topological_order(outputs):
+        refuse_reals(inner)
     if spins(params, outputs):
         turns = (op.length, op.carries, op.rows)
         p.append(Spin([node], [], params, outputs, operands, results, *turns))
@@ -148,7 +152,7 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
 
 
 def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
-    """A copy of the base, then the values added to it."""
+    """A copy of the base, then the values added to it, or written over it."""
     base, values, *indices = node.inputs
     whole = Strided.contiguous(node.shape)
     memo: Memo = {}
@@ -156,7 +160,7 @@ def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
     target = p.gather_from({}, memo, node, (), buffer, whole, indices)
     assert isinstance(target, Gather)
     p.append(Loop([node], [Store(start, buffer, whole)]))
-    p.append(Scatter([node], [], target, added, values.shape))
+    p.append(Scatter([node], [], target, added, values.shape, isinstance(node.op, ScatterAdd)))
 
 
 _RESULTS: dict[type[Op], Callable[[Planner, Node, list[Buffer]], None]] = {

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
+from glassgrad.engines.native.convert import to_memory
 from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
 from glassgrad.engines.native.flat import FlatNest, suits
@@ -244,7 +245,7 @@ class _Reducer:
 def _scatter(
     f: Function, step: Scatter, pointers: dict[Buffer, Value], status: Value | None
 ) -> None:
-    """Adds in row-major order of the values, so that repeated indices have one result."""
+    """Adds or writes in row-major order of the values, so that repeated indices have one result."""
     roots = step.roots()
     target = step.target
     accesses = [*loads(roots), target]
@@ -263,8 +264,10 @@ def _scatter(
     def point(i: Value | None, mask: Value | None, base: Value) -> None:
         added = nest.value(step.values, i, mask, {})
         where = base if i is None else f.at(base, element, i)
-        old = k.wrap(f.load(added.value.type, where, mask=mask), target.dtype)
-        f.store(k.add(old, added).value, where, mask=mask)
+        if step.adds:
+            old = k.wrap(f.load(added.value.type, where, mask=mask), target.dtype)
+            added = k.add(old, added)
+        f.store(to_memory(k, added), where, mask=mask)
 
     def row(_: Sequence[Value]) -> None:
         base = f.at(nest.pointer[target], element, nest.place(target))

@@ -26,13 +26,13 @@ from glassgrad.engines.native.labels import is_outer
 from glassgrad.engines.native.roots import FUSED, Roots, is_costly
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
 from glassgrad.engines.native.strided import Strided
-from glassgrad.engines.native.unsupported import unsupported
+from glassgrad.engines.native.unsupported import refuse_reals, unsupported
 from glassgrad.graph.family import Reshape, literal
 from glassgrad.graph.node import Const, Item, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
-from glassgrad.ops.gather import ScatterAdd
+from glassgrad.ops.gather import Scatter, ScatterAdd
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.view import Concatenate, Place, Update
@@ -59,6 +59,7 @@ class Planner(Builder):
     def plan(self) -> list[Step]:
         """All steps, in order."""
         for node in self.order:
+            refuse_reals(node)
             if node.name == "power" and node.dtype.kind != "f" and literal(node.inputs[1]) is None:
                 raise unsupported(node, "a negative exponent among integers would be an error")
         for i, node in enumerate(self.inputs):
@@ -242,5 +243,6 @@ _PLANS: dict[type[Op], Callable[[Planner, Node, Buffer], None]] = {
     Place: plan_place,
     Update: plan_place,
     ScatterAdd: plan_scatter,
+    Scatter: plan_scatter,
     RandomBits: plan_draw,
 }

@@ -116,12 +116,13 @@ class Multiply(Step):
 
 @dataclass(eq=False)
 class Scatter(Step):
-    """`values` added at computed places; `store` views the axes that are not indexed."""
+    """`values` added or written at computed places; `store` views the axes that are not indexed."""
 
     whole = True
     target: Gather
     values: Expr
     space: tuple[int, ...]
+    adds: bool
 
     def roots(self) -> list[Expr]:
         """The values and the indices."""
@@ -147,7 +148,7 @@ class Scatter(Step):
 
     def said(self) -> str:
         """A line for the report."""
-        return f"scatter-add of {list(self.space)}"
+        return f"scatter{'-add' * self.adds} of {list(self.space)}"
 
 
 @dataclass(eq=False)

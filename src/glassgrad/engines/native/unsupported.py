@@ -10,6 +10,15 @@ class UnsupportedOnNative(GlassgradError, TypeError):
     """An op that has no machine code yet; the reference engine runs it."""
 
 
+_OF_INTEGERS = ("floor_divide", "remainder", "fmod")
+
+
+def refuse_reals(node: Node) -> None:
+    """Raise for an op that has machine code for integers alone, of reals."""
+    if node.name in _OF_INTEGERS and node.dtype.kind == "f":
+        raise unsupported(node, "it has machine code for integers only")
+
+
 def unsupported(node: Node, why: str) -> UnsupportedOnNative:
     """The error for a node: op, operands, reason, the user's line, and what to do."""
     operands = ", ".join(f"{x.dtype}{list(x.shape)}" for x in node.inputs)
