@@ -75,6 +75,8 @@ def _minus_minus_of(node: Node) -> Node | None:
 @law("(-x)*y -> -(x*y)", EXACT, "multiply", lambda x, y: (-x) * y, [V, V + 1])
 def _sign_out_of_product(node: Node) -> Node | None:
     match node:
+        case Node("multiply", (Node("negative", (x,)), Node("negative", (y,)))):
+            return x * y
         case Node("multiply", (Node("negative", (x,)), y)):
             return -(x * y)
         case Node("multiply", (x, Node("negative", (y,)))):
@@ -85,6 +87,8 @@ def _sign_out_of_product(node: Node) -> Node | None:
 @law("(-x)/y -> -(x/y)", EXACT, "divide", lambda x, y: (-x) / (y + 2), [V, V + 3])
 def _sign_out_of_quotient(node: Node) -> Node | None:
     match node:
+        case Node("divide", (Node("negative", (x,)), Node("negative", (y,)))):
+            return x / y
         case Node("divide", (Node("negative", (x,)), y)):
             return -(x / y)
         case Node("divide", (x, Node("negative", (y,)))):
