@@ -304,3 +304,14 @@ def test_writes_inside_a_body_are_its_own():
 
     assert loss(np.array([1.0, 2.0])) == (4 + 4) + 10 * 10 + 6
     np.testing.assert_array_equal(gg.grad(loss)(np.array([1.0, 2.0])), [6.0, 4.0])
+
+
+def test_python_numbers_stay_weak():
+    x = np.ones(2, np.float32)
+    assert gg.cond(True, lambda x, s: x * s, lambda x, s: x, x, 2.0).dtype == np.float32
+    assert gg.remat(lambda x, s: x * s)(x, 2.0).dtype == np.float32
+    scaled = gg.custom_rule(lambda x, s: x * s, vjp=lambda g, y, x, s: (g * s, None))
+    assert scaled(x, 2.0).dtype == np.float32
+    assert gg.grad(lambda x: np.sum(scaled(x, 2.0)))(x).tolist() == [2.0, 2.0]
+    pushed = gg.custom_rule(lambda x, s: x * s, jvp=lambda ts, y, x, s: ts[0] * s + ts[1])
+    assert gg.grad(lambda x: np.sum(pushed(x, 2.0)))(x).tolist() == [2.0, 2.0]

@@ -172,3 +172,16 @@ def test_a_wrong_rule_of_a_loop_itself_is_named(monkeypatch):
     ]))  # fmt: skip
     with pytest.raises(DerivativeError, match=r"wrong VJP of order 1(.|\n)*at fault is scan"):
         gg.check_grads(lambda w: gg.scan(lambda c, _: (c * w, None), w, length=3)[0], (0.7,))
+
+
+def test_a_predicate_is_a_kink_and_a_custom_rule_is_named():
+    def bent(x):
+        return gg.cond(x > 0, lambda x: x, lambda x: 2 * x, x)
+
+    gg.check_grads(bent, (0.5,))
+    with pytest.raises(KinkError, match="kink of less"):
+        gg.check_grads(bent, (0.0,))
+    double = gg.custom_rule(np.sin, vjp=lambda g, y, x: 2 * g * np.cos(x))
+    with pytest.raises(DerivativeError, match=r"at fault is custom_rule.*was given"):
+        gg.check_grads(lambda x: double(x) ** 2, (0.3,))
+    gg.check_grads(gg.custom_rule(np.sin, vjp=lambda g, y, x: g * np.cos(x)), (0.3,))

@@ -16,11 +16,18 @@ Evaluate = Callable[[Sequence[Node], Mapping[Node, Any]], Sequence[Any]]
 MOST_NODES = 20_000  # a loop with more steps times nodes stays one
 
 
-def unrolled(outputs: Sequence[Node], values: Mapping[Node, Any], run: Evaluate) -> list[Node]:
+def unrolled(
+    outputs: Sequence[Node],
+    values: Mapping[Node, Any],
+    run: Evaluate,
+    asked: list[Node] | None = None,
+) -> list[Node]:
     """The outputs with the bodies of scans, branches and calls in the place of these.
 
-    Of a branch the one that is taken at `values` is written out; `run` tells which.
+    Of a branch the one that is taken at `values` is written out; `run` tells which. The predicates
+    are appended to `asked`.
     """
+    asked = [] if asked is None else asked
     new: dict[Node, Node] = {}
     several: dict[Node, Sequence[Node]] = {}
     for node in topological_order(outputs):
@@ -28,9 +35,11 @@ def unrolled(outputs: Sequence[Node], values: Mapping[Node, Any], run: Evaluate)
             new[node] = several[node.inputs[0]][node.op.index]
             continue
         inputs = [new[x] for x in node.inputs]
+        if isinstance(node.op, Cond):
+            asked.append(inputs[0])
         written = _written_out(node, inputs, values, run)
         if written is not None:
-            several[node] = unrolled(written, values, run)
+            several[node] = unrolled(written, values, run, asked)
         elif inputs == list(node.inputs):
             new[node] = node
         else:

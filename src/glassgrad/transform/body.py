@@ -75,6 +75,17 @@ def _label(node: Node) -> str:
     return str(getattr(node.op, "label", "captured"))
 
 
+def is_number(value: Any) -> bool:
+    """Whether a leaf is a Python number: weak in arithmetic, and no operand."""
+    return isinstance(value, int | float) and not isinstance(value, np.generic)
+
+
+def stand_ins(leaves: Sequence[Any], params: Sequence[Node]) -> list[Any]:
+    """The leaves with a handle on a parameter in the place of each array."""
+    handles = iter(params)
+    return [v if is_number(v) else Array(next(handles)) for v in leaves]
+
+
 def present(trace: Trace) -> set[Node]:
     """The nodes that a trace has now."""
     return set(trace.root().table.values())

@@ -25,7 +25,9 @@ from glassgrad.transform.body import (
     captured_by,
     captured_from,
     closed,
+    is_number,
     present,
+    stand_ins,
     tracing_body,
 )
 from glassgrad.transform.loop import scan_nodes
@@ -50,11 +52,11 @@ def cond(
     leaves, tree = flatten(operands)
     place = Place([pred, *leaves])
     trace = place.trace
-    given = [_node(v, trace) for v in leaves]
+    given = [_node(v, trace) for v in leaves if not is_number(v)]
     asked = _predicate(_node(pred, trace), "gg.cond")
     seen = present(trace)
-    yes, yes_tree, params = _branch(true_fn, given, tree, trace)
-    no, no_tree, others = _branch(false_fn, given, tree, trace)
+    yes, yes_tree, params = _branch(true_fn, given, leaves, tree, trace)
+    no, no_tree, others = _branch(false_fn, given, leaves, tree, trace)
     _check_same(yes, yes_tree, no, no_tree, (true_fn, false_fn))
     yes, no = _promoted(yes, no)
     captured = [*captured_from(yes, params, seen), *captured_from(no, others, seen)]
@@ -64,14 +66,14 @@ def cond(
 
 
 def _branch(
-    f: Callable[..., Any], given: Sequence[Node], tree: Tree, trace: Trace
+    f: Callable[..., Any], given: Sequence[Node], leaves: Sequence[Any], tree: Tree, trace: Trace
 ) -> tuple[list[Node], Tree, list[Node]]:
     """A branch traced on stand-ins of the operands: results, structure, stand-ins."""
     params = [alias(x) for x in given]
     with tracing_body(trace):
-        result = f(*unflatten(tree, [Array(p) for p in params]))
-    leaves, out = flatten(result)
-    return [as_node(v, trace.root()) for v in leaves], out, params
+        result = f(*unflatten(tree, stand_ins(leaves, params)))
+    found, out = flatten(result)
+    return [as_node(v, trace.root()) for v in found], out, params
 
 
 def _node(value: Any, trace: Trace) -> Node:

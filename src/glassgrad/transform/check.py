@@ -16,6 +16,7 @@ from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.diff import forward, reverse
+from glassgrad.diff.bodies import BODIES
 from glassgrad.diff.unroll import unrolled
 from glassgrad.diff.widen import widened
 from glassgrad.engines.reference import evaluate, interpret
@@ -23,6 +24,7 @@ from glassgrad.graph.errors import CalculusError, GlassgradError
 from glassgrad.graph.family import Elementwise
 from glassgrad.graph.node import NDArray, Node, Trace, item, make, new_input
 from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.loop import Custom
 from glassgrad.ops.reduce import zeros_like
 from glassgrad.rewrite.pipeline import stabilise
 from glassgrad.transform.difference import KinkError, Line, Measured, site_of
@@ -291,8 +293,12 @@ def _rule_of(node: Node, mode: str) -> str:
     if isinstance(op, Elementwise):
         rule: Callable[..., Any] | None = op.route if op.selects else op.partials
         name = "its rule `route`" if op.selects else "its rule `partials`"
+    elif isinstance(op, Custom):
+        return "the rule that gg.custom_rule was given"
     else:
-        rule, name = getattr(op, mode.lower()), f"its rule `{mode.lower()}`"
+        forward_rule, reverse_rule = BODIES.get(type(op), (op.jvp, op.vjp))
+        rule = reverse_rule if mode == "VJP" else forward_rule
+        name = f"its rule `{mode.lower()}`"
     code = getattr(rule, "__code__", None)
     if code is None:
         return name

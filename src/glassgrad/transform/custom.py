@@ -16,7 +16,15 @@ from glassgrad.graph.node import Node, Trace, new_input
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.loop import Custom, results_of
 from glassgrad.ops.reduce import zeros_like
-from glassgrad.transform.body import Place, captured_from, closed, present, tracing_body
+from glassgrad.transform.body import (
+    Place,
+    captured_from,
+    closed,
+    is_number,
+    present,
+    stand_ins,
+    tracing_body,
+)
 from glassgrad.transform.trace import Function, label_of
 from glassgrad.transform.tree import Tree, describe, flatten, paths, unflatten
 
@@ -55,9 +63,12 @@ class _Call:
     ) -> None:
         self.f, self.vjp, self.jvp = f, vjp, jvp
         leaves, self.tree = flatten(tuple(args))
+        if all(map(is_number, leaves)):
+            leaves = [np.asarray(v) for v in leaves]
+        self.leaves = leaves
         self.place = Place(leaves)
         self.trace: Trace = self.place.trace
-        self.given = [as_node(v, self.trace) for v in map(_array, leaves)]
+        self.given = [as_node(v, self.trace) for v in leaves if not is_number(v)]
         self.before = present(self.trace)
         self.captured: list[Node] = []
 
@@ -81,7 +92,7 @@ class _Call:
         return [alias(x) for x in self.given]
 
     def _arguments(self, nodes: Sequence[Node]) -> list[Any]:
-        return list(unflatten(self.tree, [Array(n) for n in nodes]))
+        return list(unflatten(self.tree, stand_ins(self.leaves, nodes)))
 
     def _traced(self, f: Rule, *args: Any) -> Any:
         with tracing_body(self.trace):
@@ -112,17 +123,27 @@ class _Call:
         values = [_fresh(y, "y") for y in outputs]
         moving = [x.dtype.kind == "f" for x in like]
         arriving = [_fresh(x, "g") if m else zeros_like(x) for x, m in zip(like, moving)]
-        packed = unflatten(out if back else self.tree, [Array(a) for a in arriving])
+        if back:
+            packed = unflatten(out, [Array(a) for a in arriving])
+        else:
+            packed = self._tangents(arriving)
         y = unflatten(out, [Array(v) for v in values])
         found = self._traced(rule, packed, y, *self._arguments(params))
         if back and not isinstance(found, tuple | list):
             found = (found,)
         wanted, tree = (params, self.tree) if back else (outputs, out)
         given = _entries(tuple(found) if back else found, tree)
+        if back:
+            given = [v for v, leaf in zip(given, self.leaves) if not is_number(leaf)]
         results = [self._fitted(v, x) for v, x in zip(given, wanted) if x.dtype.kind == "f"]
         extra = [*values, *(a for a, m in zip(arriving, moving) if m)]
         self._capture(results, [*params, *extra])
         return params, extra, results
+
+    def _tangents(self, arriving: Sequence[Node]) -> Any:
+        """The tangents in the structure of the arguments; that of a Python number is 0."""
+        zeros = [0.0 if is_number(v) else v for v in self.leaves]
+        return unflatten(self.tree, stand_ins(zeros, arriving))
 
     def _fitted(self, value: Any, like: Node) -> Node:
         """What a rule returned for one array, as a node of its shape and dtype."""
@@ -139,10 +160,6 @@ class _Call:
 
 def _fresh(like: Node, label: str) -> Node:
     return new_input(like.trace, label, like.shape, like.dtype)
-
-
-def _array(value: Any) -> Any:
-    return value if isinstance(value, Array) else np.asarray(value)
 
 
 def _entries(value: Any, tree: Tree) -> list[Any]:

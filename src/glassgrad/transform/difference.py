@@ -48,9 +48,10 @@ class Line:
         values: Mapping[Node, Any],
         along: Mapping[Node, NDArray],
     ) -> None:
-        self.outputs, self.weights = unrolled(outputs, values, evaluate), weights
+        asked: list[Node] = []
+        self.outputs, self.weights = unrolled(outputs, values, evaluate, asked), weights
         self.values, self.along = values, along
-        order = topological_order(self.outputs, values)
+        order = topological_order([*self.outputs, *asked], values)
         moving = descendants(order, along)
         self.constants = dict(values)
         for _ in interpret([n for n in order if n not in moving], self.constants):

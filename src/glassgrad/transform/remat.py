@@ -6,13 +6,18 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-import numpy as np
-
-from glassgrad.array import Array
 from glassgrad.array.handle import as_node
 from glassgrad.graph.family import alias
 from glassgrad.ops.loop import Call, results_of
-from glassgrad.transform.body import Place, captured_from, closed, present, tracing_body
+from glassgrad.transform.body import (
+    Place,
+    captured_from,
+    closed,
+    is_number,
+    present,
+    stand_ins,
+    tracing_body,
+)
 from glassgrad.transform.trace import Function
 from glassgrad.transform.tree import flatten, unflatten
 
@@ -32,13 +37,10 @@ def remat(f: Function) -> Callable[..., Any]:
         leaves, tree = flatten((args, kwargs))
         place = Place(leaves)
         trace = place.trace
-        arrays = [isinstance(v, Array | np.ndarray) for v in leaves]
-        given = [as_node(v, trace) for v, array in zip(leaves, arrays) if array]
+        given = [as_node(v, trace) for v in leaves if not is_number(v)]
         before = present(trace)
         params = [alias(x) for x in given]
-        stand_ins = iter(params)
-        inner = [Array(next(stand_ins)) if array else v for v, array in zip(leaves, arrays)]
-        new_args, new_kwargs = unflatten(tree, inner)
+        new_args, new_kwargs = unflatten(tree, stand_ins(leaves, params))
         with tracing_body(trace):
             result = f(*new_args, **new_kwargs)
         found, out = flatten(result)
