@@ -71,6 +71,10 @@ def test_divergence_returns_the_best_point_and_names_the_rate():
     heavy = gg.minimize(lambda x: 5 * x**2, 1.0, "momentum", learning_rate=0.5, momentum=0.5)
     assert "2(1 + momentum)/λ = 0.3," in heavy.message
     assert gg.minimize(lambda x: np.exp(x**2), 40.0).stopped == "diverged"
+    for method in ("newton", "lbfgs", "gd"):  # no minimum
+        endless = gg.minimize(lambda x: -(x**2), 1.0, method, learning_rate=0.5)
+        assert endless.stopped == "diverged"
+    assert gg.minimize(lambda x: np.log(x) * x, 0.0 * np.nan).stopped == "diverged"
 
 
 def test_engines_are_said():

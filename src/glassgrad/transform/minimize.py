@@ -166,7 +166,7 @@ class _Walk:
             if len(self.values) == 1:
                 bound = BLOWN_UP * max(1.0, abs(point.value))
                 self.best = point
-            if not point.value < bound or not point.norm < np.inf:
+            if not abs(point.value) < bound or not point.norm < np.inf:
                 return DIVERGED
             if point.norm < self.tol:
                 return GRADIENT
