@@ -91,6 +91,23 @@ def test_names_are_pytorchs():
     assert "a.0.2.bias" in nn.named_arrays(nested) and "a.1.0.weight" in nn.named_arrays(nested)
 
 
+def test_running_statistics_have_pytorchs_names_too():
+    net = nn.Sequential((nn.Linear.init(2, 3, key=KEY), nn.BatchNorm.init(3)))
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+    _, state = net(x, state=nn.initial_state(net))
+    everything = {**nn.named_arrays(net), **nn.named_arrays(state)}
+    assert list(everything)[2:] == [
+        "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"
+    ]  # fmt: skip
+    other = nn.Sequential((nn.Linear.init(2, 3, key=random.key(5)), nn.BatchNorm.init(3)))
+    again = nn.with_arrays(other, everything, whole=False)
+    statistics = nn.with_arrays(nn.initial_state(other), everything, whole=False)
+    before, after = (
+        nn.evaluating(m)(x, state=s)[0] for m, s in ((net, state), (again, statistics))
+    )
+    assert (before == after).all() and statistics[1].num_batches_tracked == 1
+
+
 def test_arrays_that_do_not_fit():
     layer = nn.Linear(np.ones((1, 2)))
     with pytest.raises(ValueError, match="needs an array 'weight'; given are bias"):

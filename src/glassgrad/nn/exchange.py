@@ -36,10 +36,12 @@ def named_arrays(model: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def with_arrays(model: Any, arrays: Mapping[str, Any]) -> Any:
+def with_arrays(model: Any, arrays: Mapping[str, Any], *, whole: bool = True) -> Any:
     """The model with the arrays of those names, for instance of a PyTorch `state_dict`.
 
-    Each is converted to the dtype that it replaces; names and shapes must agree.
+    Each is converted to the dtype that it replaces; names and shapes must agree. With `whole` every
+    array must find its place. PyTorch keeps running statistics beside the weights: both are taken
+    from the same arrays, model and `nn.initial_state(model)` one after the other, with whole=False.
 
     >>> from glassgrad import nn
     >>> net = with_arrays(nn.Linear(np.zeros((1, 2))), {"weight": [[1.0, 2.0]]})
@@ -57,7 +59,7 @@ def with_arrays(model: Any, arrays: Mapping[str, Any]) -> Any:
         return new
 
     model = _visit(model, "", take)
-    if rest:
+    if rest and whole:
         raise ShapeError(f"the model has no place for {', '.join(map(repr, rest))}")
     return model
 
