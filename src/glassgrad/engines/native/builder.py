@@ -59,11 +59,23 @@ class CannotJoin(Exception):
     """Raised while a step is joined to another: it must stand alone."""
 
 
+class Stored(dict[Node, Buffer]):
+    """Where nodes are stored; `shown` are the nodes of each buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: dict[Buffer, list[Node]] = {}
+
+    def __setitem__(self, node: Node, buffer: Buffer) -> None:
+        super().__setitem__(node, buffer)
+        self.shown.setdefault(buffer, []).append(node)
+
+
 class Builder:
     """Builds expressions; `buffers` says where stored nodes are, `made` by which step."""
 
     def __init__(self, constants: list[Buffer] | None) -> None:
-        self.buffers: dict[Node, Buffer] = {}
+        self.buffers = Stored()
         self.made: dict[Buffer, int] = {}
         self.constants: list[Buffer] = [] if constants is None else constants
 

@@ -39,6 +39,7 @@ from glassgrad.ops.view import Concatenate, Place, Update
 
 _SMALL = 256  # loops over so few elements are joined whatever they read
 _MOST_STORES = 12  # results of one loop
+_NEAR = 48  # so many of the latest steps are looked at for one to join
 
 
 class Planner(Builder):
@@ -55,6 +56,7 @@ class Planner(Builder):
         self.steps: list[Step] = []
         self.results: dict[Node, Buffer] = {}
         self.fused = 0
+        self._reads: dict[Step, tuple[int, set[Buffer]]] = {}
 
     def plan(self) -> list[Step]:
         """All steps, in order."""
@@ -164,13 +166,24 @@ class Planner(Builder):
         """Joins a later loop over the same points that reads some of the same memory."""
         (store,) = loop.stores
         read = {x.buffer for x in loads([store.expr])}
-        for at in range(max(latest + 1, 0), len(self.steps)):
+        for at in range(max(latest + 1, len(self.steps) - _NEAR, 0), len(self.steps)):
             step = self.steps[at]
-            if isinstance(step, Loop) and step.shape == loop.shape:
-                shared = not read.isdisjoint(x.buffer for x in loads(step.roots()))
+            if isinstance(step, Loop) and step.shape == loop.shape and self._has_room(step):
+                shared = not read.isdisjoint(self._read_by(step))
                 if (shared or store.buffer.size <= _SMALL) and self._join(inner, loop, at):
                     return True
         return False
+
+    def _has_room(self, step: Loop) -> bool:
+        return len(step.stores) < _MOST_STORES
+
+    def _read_by(self, step: Step) -> set[Buffer]:
+        """The buffers that a step reads so far."""
+        known = self._reads.get(step)
+        if known is None or known[0] != len(step.stores):
+            found = {x.buffer for x in loads(step.roots())}
+            known = self._reads[step] = (len(step.stores), found)
+        return known[1]
 
     def _join(self, inner: Node, loop: Loop, at: int) -> bool:
         """Adds the store of a loop to an earlier step, where that is allowed and pays."""
@@ -201,7 +214,7 @@ class Planner(Builder):
         row) and out of reductions that finish one number at a time.
         """
         if isinstance(step, Loop):
-            return len(step.stores) < _MOST_STORES
+            return self._has_room(step)
         if isinstance(step, Multiply) and step.batch:
             return False
         if isinstance(step, Multiply) or (
@@ -212,11 +225,12 @@ class Planner(Builder):
 
     def _local(self, step: Step) -> dict[Node, Expr]:
         """The nodes whose values a step has at hand."""
-        by_buffer = {s.buffer: s.expr for s in step.stores if plain(s, step.shape)}
         return {
-            node: by_buffer[buffer]
-            for node, buffer in self.buffers.items()
-            if buffer in by_buffer and node.shape == step.shape
+            node: store.expr
+            for store in step.stores
+            if plain(store, step.shape)
+            for node in self.buffers.shown.get(store.buffer, ())
+            if node.shape == step.shape and self.buffers.get(node) is store.buffer
         }
 
     def contiguous(self, node: Node) -> Buffer:
