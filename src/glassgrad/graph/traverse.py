@@ -53,15 +53,13 @@ def rebuild(
     change: Callable[[Node, Node], Node] | None = None,
     rule: str = "",
 ) -> dict[Node, Node]:
-    """New nodes for all nodes under the outputs, with those in `given` replaced.
+    """New nodes for all nodes under the outputs, down to those in `given`, which are replaced.
 
     `change(old, new)` may put another node in the place of each rebuilt one. New nodes keep the
     origin of the old ones.
     """
     new: dict[Node, Node] = dict(given)
-    for node in topological_order(outputs):
-        if node in new:
-            continue
+    for node in topological_order(outputs, given):
         inputs = tuple(new[x] for x in node.inputs)
         made = node
         if inputs != node.inputs:  # made where the inputs live: another trace, for a body
