@@ -26,14 +26,10 @@ from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.reduce import normal_axes, reduce
 
 
-def on_arrays(build: Callable[..., Node], *operands: Any) -> Any:
-    """The node that `build` makes of operands: lazily in a trace, else its value."""
-    handles = [x for x in operands if isinstance(x, Array)]
-    trace = handles[0].node.trace if handles else ACTIVE.get()
-    here = trace or Trace()
-    weak = [type(x) in (int, float) and len(operands) > 1 for x in operands]
-    whole = all(weak)
-    node = build(*(x if w and not whole else as_node(x, here) for x, w in zip(operands, weak)))
+def on_arrays(build: Callable[[Node], Node], x: Any) -> Any:
+    """The node that `build` makes of the operand: lazily in a trace, else its value."""
+    trace = x.node.trace if isinstance(x, Array) else ACTIVE.get()
+    node = build(as_node(x, trace or Trace()))
     return Array(node) if trace is not None else evaluate([node], {})[0][()]
 
 
