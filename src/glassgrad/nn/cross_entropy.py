@@ -114,7 +114,8 @@ def binary_cross_entropy(
     1000.0
     """
     same_shape("binary_cross_entropy", logits, target)
-    y = np.asarray(target) if not hasattr(target, "astype") else target
+    logits = logits if hasattr(logits, "dtype") else np.asarray(logits, float)
+    y = target if hasattr(target, "astype") else np.asarray(target)
     y = y.astype(logits.dtype)
     if smoothing:
         y = y * (1 - smoothing) + smoothing / 2

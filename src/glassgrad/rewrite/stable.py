@@ -107,6 +107,24 @@ def _logsumexp(node: Node) -> Node | None:
     return _seen_through(make(Reduce("logsumexp", op.axes), found[0].inputs[0]), chain)
 
 
+@law("log(exp(u)/sum(exp(v))) -> u - logsumexp(v), also through views", EXTENDING, "log",
+     lambda x: np.log(np.exp(x)[1] / np.sum(np.exp(x))), [V])  # fmt: skip
+def _log_of_share(node: Node) -> Node | None:
+    """The logarithm of one probability, picked before the division."""
+    match node.inputs[0]:
+        case Node("divide", (top, bottom)):
+            picked, top_chain = _through_views(top)
+            found = _summed(bottom)
+            if picked.name != "exp" or found is None or found[0].name != "exp":
+                return None
+            _, chain = _through_views(bottom)
+            op = found[1]
+            assert isinstance(op, Reduce)
+            total = make(Reduce("logsumexp", op.axes), found[0].inputs[0])
+            return _seen_through(picked.inputs[0], top_chain) - _seen_through(total, chain)
+    return None
+
+
 @law("exp(x)/sum(exp(x)) -> exp(x - logsumexp(x))", EXTENDING, "divide",
      lambda x: np.exp(x) / np.sum(np.exp(x)), [V])  # fmt: skip
 def _softmax(node: Node) -> Node | None:
