@@ -11,13 +11,14 @@ from glassgrad.engines.native.labels import in_order, is_outer
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import Broadcast, Reshape, broadcast_to, full_like
 from glassgrad.graph.function import Function
-from glassgrad.graph.node import Node, Trace, constant, make, new_input
+from glassgrad.graph.node import Item, Node, Trace, constant, make, new_input
 from glassgrad.graph.traverse import rebuild, topological_order
 from glassgrad.ops.contract import Contract
-from glassgrad.ops.loop import scan
+from glassgrad.ops.loop import Call, Custom, scan
 from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce, reduce
 from glassgrad.ops.view import slice_, transpose
+from glassgrad.rewrite.pipeline import finish
 
 
 class _Parts(NamedTuple):
@@ -35,11 +36,36 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
     a product whose result interleaves its axes is an ordered one, transposed; partial sums are a
     loop.
     """
+    outputs = inlined(outputs)
     if not any(_is_composite(n) for n in topological_order(outputs)):
         return list(outputs)
     expander = _Expander()
     new = rebuild(outputs, {}, expander.change, rule="lowering")
     return [new[y] for y in outputs]
+
+
+def inlined(outputs: Sequence[Node]) -> list[Node]:
+    """The outputs with calls replaced by what they compute; the rules of calculus are used up.
+
+    What a call computes again is then one node with what was computed before.
+    """
+    found = list(outputs)
+    while any(isinstance(n.op, Call | Custom) for n in topological_order(found)):
+        results: dict[Node, list[Node]] = {}
+
+        def change(old: Node, new: Node, results: dict[Node, list[Node]] = results) -> Node:
+            if not isinstance(new.op, Item) or not isinstance(new.inputs[0].op, Call | Custom):
+                return new
+            owner = new.inputs[0]
+            op = owner.op
+            assert isinstance(op, Call | Custom)
+            if owner not in results:
+                results[owner] = op.body.inline(owner.inputs)
+            return results[owner][new.op.index]
+
+        made = rebuild(found, {}, change, rule="inlined")
+        found = finish([made[y] for y in found])
+    return found
 
 
 def _is_composite(node: Node) -> bool:
