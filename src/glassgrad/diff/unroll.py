@@ -21,16 +21,17 @@ def unrolled(
     values: Mapping[Node, Any],
     run: Evaluate,
     asked: list[Node] | None = None,
+    done: Sequence[Node] = (),
 ) -> list[Node]:
     """The outputs with the bodies of scans, branches and calls in the place of these.
 
     Of a branch the one that is taken at `values` is written out; `run` tells which. The predicates
-    are appended to `asked`.
+    are appended to `asked`; what lies under `done` is left as it is.
     """
     asked = [] if asked is None else asked
-    new: dict[Node, Node] = {}
+    new: dict[Node, Node] = {x: x for x in done}
     several: dict[Node, Sequence[Node]] = {}
-    for node in topological_order(outputs):
+    for node in topological_order(outputs, dict(new)):
         if isinstance(node.op, Item) and node.inputs[0] in several:
             new[node] = several[node.inputs[0]][node.op.index]
             continue
@@ -39,7 +40,7 @@ def unrolled(
             asked.append(inputs[0])
         written = _written_out(node, inputs, values, run)
         if written is not None:
-            several[node] = unrolled(written, values, run, asked)
+            several[node] = unrolled(written, values, run, asked, inputs)
         elif inputs == list(node.inputs):
             new[node] = node
         else:
