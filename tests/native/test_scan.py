@@ -127,3 +127,24 @@ def test_integers_wrap_in_loops_as_in_numpy():
         return gg.scan(lambda c, _: (c * np.int32(1664525) + np.int32(1013904223), c), x, length=9)
 
     agree(f, np.int32(7), said=REGISTERS)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_shorter_chains_have_the_same_bits(dtype):
+    largest, least = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
+    numbers = [0.0, -0.0, 1.0, -3.3, 1e-20, least, -least, largest, largest / 3, np.inf, np.nan]
+
+    def body(c, x):
+        y = 100 * (2 * x) - (3 * (0.5 * x)) + 0.1 * (4 * x)
+        return c, (100 * (2 * x), y, -(x * (2 * c)), 7 * (1024 * (8 * x)), -3 * (2 * x))
+
+    def looped(c, xs):
+        return gg.scan(body, c, xs)[1]
+
+    def written(c, xs):
+        return tuple(np.stack(y) for y in zip(*(body(c, xs[i])[1] for i in range(len(numbers)))))
+
+    xs, c = np.array(numbers, dtype), np.dtype(dtype).type(1.7)
+    for a, b in zip(gg.jit(looped)(c, xs), gg.jit(written)(c, xs)):
+        np.testing.assert_array_equal(a, b)
+        assert (np.signbit(a) == np.signbit(b))[~np.isnan(a)].all()

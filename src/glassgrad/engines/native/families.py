@@ -20,6 +20,7 @@ from glassgrad.engines.native.expression import (
     Uniform,
     loads,
 )
+from glassgrad.engines.native.shorten import shortened
 from glassgrad.engines.native.sorting import work_bytes
 from glassgrad.engines.native.spin import spins
 from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Repeat, Scatter, Spin
@@ -137,6 +138,7 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
     for inner in topological_order(outputs):
         refuse_reals(inner)
     if spins(params, outputs):
+        outputs = shortened(outputs)
         turns = (op.length, op.carries, op.rows)
         p.append(Spin([node], [], params, outputs, operands, results, *turns))
         return
