@@ -154,6 +154,12 @@ def _guarded_step(c: Any, one: Any) -> Any:
     return np.where(c <= 0, c * one, np.sqrt(c)), c
 
 
+def _written_at_corners(x: Any) -> Any:
+    y = x * 1.0
+    y[np.array([[0], [2]]), np.array([0, 2])] = 5 * x[:2, :2]
+    return np.sum(y * np.arange(9.0).reshape(3, 3))
+
+
 FORMS = [
     Fact("x*sqrt(x)", lambda x: x * np.sqrt(x), 0.0, 0.0),
     Fact("sqrt(x)*x", lambda x: np.sqrt(x) * x, 0.0, 0.0),
@@ -285,6 +291,8 @@ SUMS = [
     Fact("x**3 below 0, twice", lambda x: x**3, -2.0, -12.0, 2),
     Fact("x**x", lambda x: x**x, 2.0, 4 * (1 + np.log(2.0))),
     Fact("0**y", lambda y: np.power(0.0, y), 2.0, 0.0),
+    Fact("writes at indices that broadcast", _written_at_corners, np.ones((3, 3)),
+         np.array([[0.0, 11.0, 0.0], [33.0, 44.0, 5.0], [0.0, 7.0, 0.0]])),
     Fact("many reads of elements", lambda x: sum(x[i] * x[-1 - i] for i in range(6)),
          np.arange(6.0), 2 * np.arange(6.0)[::-1]),
     Fact("many overlapping reads", lambda x: sum(np.sum(x[i : i + 3] ** 2) for i in range(5)),
