@@ -10,8 +10,8 @@ from glassgrad.graph.serial import dumps, loads
 X = np.linspace(-2, 2, 7)
 FUNCTIONS = [
     special.erf, special.erfc, special.normal_cdf, special.normal_pdf, special.relu,
-    special.sigmoid, special.log_sigmoid, special.softplus, special.silu, special.gelu, special.softmax,
-    special.log_softmax, special.logsumexp,
+    special.sigmoid, special.log_sigmoid, special.softplus, special.silu, special.gelu,
+    special.softmax, special.log_softmax, special.logsumexp,
 ]  # fmt: skip
 
 
