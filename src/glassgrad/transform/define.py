@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
@@ -40,7 +42,7 @@ def define_op(
     >>> round(float(gg.grad(mish)(1.0)), 12)
     1.0490362201
     """
-    labels = f.__code__.co_varnames[: f.__code__.co_argcount]
+    labels = _labels(name, f)
     count = len(labels)
     trace = Trace()
     xs = [new_input(trace, label, (), "f8") for label in labels]
@@ -80,6 +82,19 @@ def _given(name: str, partials: Formula, xs: Sequence[Node]) -> list[Node]:
     for slope in slopes:
         _check(name, slope)
     return slopes
+
+
+def _labels(name: str, f: Formula) -> list[str]:
+    """The names of the operands; of a ufunc, which tells no names, x0, x1 …"""
+    if isinstance(f, np.ufunc):
+        return [f"x{i}" for i in range(f.nin)]
+    code = getattr(f, "__code__", None)
+    if code is None:
+        raise GraphError(
+            f"op {name!r}: the formula must be a function with named parameters, not "
+            f"{type(f).__name__}: write lambda x: f(x)"
+        )
+    return list(code.co_varnames[: code.co_argcount])
 
 
 def _callable(op: Elementwise) -> Callable[..., Any]:
