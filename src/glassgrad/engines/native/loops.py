@@ -255,6 +255,7 @@ def _scatter(
     strides = {a: a.view.strides for a in accesses}
     varies = [a for x in step.target.args for a in _varying(x, strides)]
     free = bool(dims) and len(dims) - 1 not in varies and dims[-1] > 1
+    free = free and target.view.strides[-1] == 1  # else indices, all equal
     lanes = vector_lanes(f, list(walk(roots)), dims[-1]) if free else 0
     vector = len(dims) - 1 if lanes else None
     k = LLVMAlgebra(f)
