@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from oracle import elementwise, loops, structural
 from oracle.facts import FACTS
-from oracle.forms import FORMS, check_line, kept
+from oracle.forms import FORMS, check_distinct_writes, check_line, kept
 from oracle.instances import INSTANCES, random_instances
 from oracle.ledger import CHECKS
 
@@ -66,4 +66,5 @@ def all_checks(adjoints: int = 240) -> list[Check]:
 def all_forms() -> list[Check]:
     """Every check of how a derivative reads, which values alone cannot tell."""
     lines = [Check(f"form: {line}", name, partial(check_line, name, line)) for name, line in kept()]
-    return [*(Check(f"form: {form.want}", "", form.check) for form in FORMS), *lines]
+    forms = [Check(f"form: {form.want}", "", form.check) for form in FORMS]
+    return [*forms, Check("form: distinct writes", "scatter", check_distinct_writes), *lines]

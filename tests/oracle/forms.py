@@ -19,10 +19,12 @@ from glassgrad.diff import forward, reverse
 from glassgrad.graph.algebra import NODES
 from glassgrad.graph.dtype import BOOL, FLOAT64
 from glassgrad.graph.family import Elementwise
-from glassgrad.graph.node import Trace, new_input
+from glassgrad.graph.node import Trace, constant, make, new_input
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.text import text
+from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.arithmetic import power
+from glassgrad.ops.gather import Scatter
 
 
 class Form(NamedTuple):
@@ -107,6 +109,16 @@ def check_line(name: str, line: str) -> None:
     i = "abc".index(line.split(" by ")[1][0])
     found = f"{name} by {'abc'[i]}: {spelled(REGISTRY[name], i)}"
     assert found == line, f"{found}, not {line}"
+
+
+def check_distinct_writes() -> None:
+    """Writes at known places, each its own, need no question which write stayed."""
+    trace = Trace()
+    x, v = (new_input(trace, name, (4,), FLOAT64) for name in "xv")
+    for places, asks in (([2, 0, 3, 1], False), ([2, 0, 2, 1], True)):
+        y = make(Scatter(0), x, v, constant(trace, np.array(places)))
+        found = reverse.vjp([y], [x], [v])
+        assert ("where" in {n.name for n in topological_order(found)}) == asks, f"{places}"
 
 
 if __name__ == "__main__":

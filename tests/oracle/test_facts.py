@@ -3,7 +3,7 @@
 import pytest
 
 from oracle.facts import FACTS
-from oracle.forms import FORMS, check_line, kept
+from oracle.forms import FORMS, check_distinct_writes, check_line, kept
 from oracle.ledger import CHECKS
 
 
@@ -27,3 +27,7 @@ def test_derivative_reads_as_kept(name, line):
 @pytest.mark.parametrize("check", CHECKS)
 def test_ledger(check):
     check()
+
+
+def test_distinct_writes():
+    check_distinct_writes()
