@@ -160,8 +160,7 @@ class Hook:
             self.changed = True
             left, right = values
             return left if self.kind == "left" else right
-        place = type(values[0]) is int and not self.literal  # an index or a count, no number
-        new = values[0] if place else _CHANGE[self.kind](values[0])
+        new = _changed(values[0], self.kind, self.literal)
         self.changed = self.changed or new is not values[0]
         return new
 
@@ -218,6 +217,29 @@ _CHANGE: dict[str, Callable[[Any], Any]] = {
     "false": lambda v: False if isinstance(v, bool) else v,
 }
 
+
+def _changed(v: Any, kind: str, literal_: bool) -> Any:
+    """The value after a change; itself where the change is none."""
+    place = type(v) is int and not literal_  # an index or a count, no number
+    return v if place else _CHANGE[kind](v)
+
+
+class Probe:
+    """Stands for every value of a rule at once, and finds which changes would change something."""
+
+    KINDS = ("negate", "double", "halve", "drop", "true", "false")
+
+    def __init__(self) -> None:
+        self.effects: dict[int, set[str]] = {}
+
+    def __call__(self, site: int, literal_: bool, value: Any) -> Any:
+        known = self.effects.setdefault(site, set())
+        for kind in self.KINDS:
+            if kind not in known and _changed(value, kind, literal_) is not value:
+                known.add(kind)
+        return value
+
+
 # -- where in the source ------------------------------------------------------------------------
 
 
@@ -229,6 +251,7 @@ class Mutant(NamedTuple):
     line: int
     text: str
     literal: bool
+    site: int
     put: Callable[[], None]
     undo: Callable[[], None]
 
@@ -339,7 +362,7 @@ def mutants(rule: Rule) -> Iterator[Mutant]:
             line = getattr(node, "lineno", 0)
             put = _putter(place, new)
             text, fixed = ast.unparse(node)[:70], isinstance(node, ast.Constant)
-            yield Mutant(rule, kind, line, text, fixed, put, _putter(place, node))
+            yield Mutant(rule, kind, line, text, fixed, id(node), put, _putter(place, node))
 
 
 LOOKS = {"shape", "dtype", "ndim", "size", "trace", "op", "name", "inputs", "outputs"}
@@ -490,6 +513,39 @@ def _late(*_: Any) -> None:
     raise TimeoutError
 
 
+def probed(rule: Rule, checks: list[Check]) -> dict[int, set[str]]:
+    """For each value in a rule that is reached at all, the changes that would change something."""
+    _, root = tree_of(rule.function)
+    sites = [(p, n) for p, n in places(root) if isinstance(n, ast.expr) and _is_value(rule, p, n)]
+    for place, node in sites:
+        known = [ast.Constant(id(node)), ast.Constant(isinstance(node, ast.Constant))]
+        _set(place, _called("__probe__", [*known, node], node))
+    try:
+        code = compiled(rule)
+    finally:
+        for place, node in sites:
+            _set(place, node)
+    function, probe = rule.function, Probe()
+    original = function.__code__
+    function.__globals__["__probe__"] = probe
+    try:
+        function.__code__ = code
+        failing = _first_failure(checks)
+    finally:
+        function.__code__ = original
+        del function.__globals__["__probe__"]
+    assert not failing, f"looking at {rule.label} changed it: {failing}"
+    return probe.effects
+
+
+def near(rule: Rule, checks: list[Check]) -> list[Check]:
+    """The checks that a change of a rule can fail, those of its own ops first."""
+    if not rule.ops:
+        return checks
+    kept = [c for c in checks if c.op in {*rule.ops, "", "scan"}]
+    return sorted(kept, key=lambda c: c.op not in rule.ops)
+
+
 def _first_failure(checks: list[Check]) -> str:
     for check in checks:
         try:
@@ -499,15 +555,19 @@ def _first_failure(checks: list[Check]) -> str:
     return ""
 
 
+def foreseen(mutant: Mutant, effects: dict[int, set[str]]) -> Verdict | None:
+    """The verdict where looking at the values was enough."""
+    if mutant.kind not in Probe.KINDS:
+        return None
+    if mutant.site not in effects:
+        return Verdict("not reached")
+    return None if mutant.kind in effects[mutant.site] else Verdict("same")
+
+
 def judge(mutant: Mutant, checks: list[Check], forms: list[Check]) -> Verdict:
     """Put the mutant in the place of its rule and run the checks until one fails."""
     function = mutant.rule.function
     original, hook = function.__code__, Hook()
-    if mutant.rule.ops:  # what tests other ops alone cannot tell
-        near = {*mutant.rule.ops, "", "scan"}
-        checks = sorted(
-            (c for c in checks if c.op in near), key=lambda c: c.op not in mutant.rule.ops
-        )
     hook.kind, hook.literal = mutant.kind, mutant.literal
     mutant.put()
     try:
@@ -623,15 +683,10 @@ def main() -> int:
     part, parts = (int(n) for n in options.part.split("/"))
     chosen = [rule for rule in rules() if options.only in rule.label][part - 1 :: parts]
     for rule in chosen:
-        idle: set[tuple[int, str]] = set()
+        mine, own_forms = near(rule, checks), near(rule, forms)
+        effects = probed(rule, [*mine, *own_forms])
         for mutant in mutants(rule):
-            place = (mutant.line, mutant.text)
-            if mutant.kind in ("double", "halve", "drop") and place in idle:
-                verdict = Verdict("same")  # not even its sign matters
-            else:
-                verdict = judge(mutant, checks, forms)
-            if mutant.kind == "negate" and verdict.outcome == "same":
-                idle.add(place)
+            verdict = foreseen(mutant, effects) or judge(mutant, mine, own_forms)
             counts[verdict.outcome] = counts.get(verdict.outcome, 0) + 1
             if verdict.outcome in ("survived", "not reached"):
                 left.append(f"{verdict.outcome}: {mutant}")

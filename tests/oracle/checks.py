@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from oracle import elementwise, loops, structural
 from oracle.facts import FACTS
-from oracle.forms import FORMS, check_distinct_writes, check_line, kept
+from oracle.forms import (
+    FORMS,
+    UNDER_A_MASK,
+    check_distinct_writes,
+    check_line,
+    check_masked,
+    kept,
+)
 from oracle.instances import INSTANCES, random_instances
 from oracle.ledger import CHECKS
 
@@ -67,4 +74,5 @@ def all_forms() -> list[Check]:
     """Every check of how a derivative reads, which values alone cannot tell."""
     lines = [Check(f"form: {line}", name, partial(check_line, name, line)) for name, line in kept()]
     forms = [Check(f"form: {form.want}", "", form.check) for form in FORMS]
+    forms += [Check(f"form: {case[2]}", "", partial(check_masked, *case)) for case in UNDER_A_MASK]
     return [*forms, Check("form: distinct writes", "scatter", check_distinct_writes), *lines]

@@ -132,6 +132,8 @@ BRANCHES = [
     Fact("a chosen matrix of a product",
         lambda x: np.where(x[0, 0] > 0, x @ np.array([2.0, 3.0]), 0)[0],
          np.ones((2, 2)), np.array([[2.0, 3.0], [0.0, 0.0]])),
+    Fact("a chosen product with a pole", lambda x: np.where(x[0] > 0, x @ np.array([np.inf, 1.0]), 0),
+         np.ones(2), np.array([np.inf, 1.0]), forward=False),
     Fact("a zero weight after a product with a pole", lambda x: 0.0 * (x @ np.array([np.inf, 1.0])),
          np.ones(2), np.array([np.nan, 0.0]), forward=False),
     Fact("a zero weight after a sort does not hide a pole",

@@ -81,6 +81,37 @@ FORMS = [
 ]  # fmt: skip
 
 
+UNDER_A_MASK: list[tuple[Callable[..., Any], str, str]] = [
+    (lambda a, x, v: np.where(a > 0, np.tanh(a), 0), "a", "where(0 < a, 1, 0)*tanh'(a)"),
+    (
+        lambda a, x, v: np.where(a > 0, np.log(a), 0),
+        "a",
+        "where(where(0 < a, 1, 0) == 0 & ~isfinite(1/a), 0, where(0 < a, 1, 0)*1/a)",
+    ),
+    (lambda a, x, v: np.where(a > 0, x @ v, 0), "x", "where(0 < a, 1, 0)*v"),
+    (
+        lambda a, x, v: np.where(a > 0, x @ np.log(v), 0),
+        "x",
+        "where((where(0 < a, 1, 0) != 0)*~isfinite(log(v)) == 0, "
+        "where(0 < a, 1, 0)*where(isfinite(log(v)), log(v), 0), where(0 < a, 1, 0)*log(v))",
+    ),
+    (
+        lambda a, x, v: np.where(a > 0, np.log(x) @ v, 0),
+        "v",
+        "where((where(0 < a, 1, 0) != 0)*~isfinite(log(x)) == 0, "
+        "where(0 < a, 1, 0)*where(isfinite(log(x)), log(x), 0), where(0 < a, 1, 0)*log(x))",
+    ),
+]
+"""Gradients under a choice: guarded where a factor may be infinite, plain where it cannot be."""
+
+
+def check_masked(f: Callable[..., Any], by: str, want: str) -> None:
+    """Raise an AssertionError if the gradient of f(a, x, v) by one of them reads otherwise."""
+    operands = {"a": gg.variable("a"), "x": gg.variable("x", (2,)), "v": gg.variable("v", (2,))}
+    (found,) = reverse.gradients(f(**operands).node, [operands[by].node])
+    assert text(found) == want, f"{text(found)}, not {want}"
+
+
 def spelled(op: Elementwise, i: int) -> str:
     """The derivative of an op on a, b, c by operand i, for the cotangent g, in letters."""
     trace = Trace()

@@ -3,7 +3,14 @@
 import pytest
 
 from oracle.facts import FACTS
-from oracle.forms import FORMS, check_distinct_writes, check_line, kept
+from oracle.forms import (
+    FORMS,
+    UNDER_A_MASK,
+    check_distinct_writes,
+    check_line,
+    check_masked,
+    kept,
+)
 from oracle.ledger import CHECKS
 
 
@@ -31,3 +38,8 @@ def test_ledger(check):
 
 def test_distinct_writes():
     check_distinct_writes()
+
+
+@pytest.mark.parametrize(("f", "by", "want"), UNDER_A_MASK)
+def test_gradient_under_a_mask(f, by, want):
+    check_masked(f, by, want)
