@@ -170,7 +170,7 @@ def _of_values(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def run(v: Any) -> Any:
         if type(v) in (list, tuple) and any(isinstance(x, Node) for x in v):
-            new = [run(x) for x in v]
+            new = [run(x) if isinstance(x, Node) else x for x in v]
             return v if all(a is b for a, b in zip(new, v)) else type(v)(new)
         if isinstance(v, bool) or (isinstance(v, int | float) and v != 0):
             return change(v)
@@ -470,9 +470,16 @@ def _calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         return
     for i in range(len(node.args) - 1):
         a, b = node.args[i : i + 2]
-        if ast.dump(a) != ast.dump(b) and not any(isinstance(x, ast.Starred) for x in (a, b)):
+        if not _equal(a, b) and not any(isinstance(x, ast.Starred) for x in (a, b)):
             args = [*node.args[:i], b, a, *node.args[i + 2 :]]
             yield "swap in", ast.copy_location(ast.Call(node.func, args, node.keywords), node)
+
+
+def _equal(a: ast.AST, b: ast.AST) -> bool:
+    """Whether two operands are the same text, or constants that are equal, as 0 and False are."""
+    if isinstance(a, ast.Constant) and isinstance(b, ast.Constant):
+        return a.value == b.value
+    return ast.dump(a) == ast.dump(b)
 
 
 # -- running ------------------------------------------------------------------------------------

@@ -4,16 +4,21 @@ back.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from glassgrad.diff import reverse
+from glassgrad.diff.total import total
 from glassgrad.engines.reference import evaluate
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.dtype import FLOAT64, INT64
 from glassgrad.graph.node import Node, Trace, make, new_input
+from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import matmul
 from glassgrad.ops.gather import Take
 from glassgrad.ops.reduce import ones_like, sum_
+from glassgrad.ops.view import Place
 
 VALUES = {"a": 2.0, "b": 3.0, "m": [[1.0, 2.0], [3.0, 4.0]], "v": [0.5, -1.0], "i": [1, 1]}
 
@@ -47,9 +52,9 @@ def check_scalars() -> None:
     ]
     assert sorted(_sources(ledger, a)) == [("multiply", 0, False), ("multiply", 1, False)]
     assert _sources(ledger, y) == [("", 0, False)]
-    total = ledger.cotangent(b)
-    assert total is not None
-    found = evaluate([total, *(t.node for t in ledger.terms[b])], values)
+    whole = ledger.cotangent(b)
+    assert whole is not None
+    found = evaluate([whole, *(t.node for t in ledger.terms[b])], values)
     assert found[0] == sum(found[1:]) == 5.0
 
 
@@ -62,9 +67,9 @@ def check_arrays() -> None:
     assert ledger.terms.keys() <= ledger.active and x["i"] not in ledger.terms
     assert sorted(_sources(ledger, x["v"])) == [("contract", 1, False), ("take", 0, True)]
     assert _sources(ledger, x["m"]) == [("contract", 0, False)]
-    total = ledger.cotangent(x["v"])
-    assert total is not None
-    assert np.array_equal(evaluate([total], values)[0], [4.0, 8.0])
+    whole = ledger.cotangent(x["v"])
+    assert whole is not None
+    assert np.array_equal(evaluate([whole], values)[0], [4.0, 8.0])
 
 
 def check_wrt() -> None:
@@ -82,4 +87,62 @@ def check_wrt() -> None:
     assert abs(found[0] - found[1]) < 1e-14
 
 
-CHECKS = (check_scalars, check_arrays, check_wrt)
+def check_idle() -> None:
+    """No work is done for integers, nor for operands that lead nowhere."""
+    x, _ = _variables()
+    y = sum_(make(Take(0), x["v"], x["i"]), (0,))
+    assert x["i"] not in reverse.backward({y: ones_like(y)}).active
+    poles = k.log(x["v"])
+    chosen = k.where(k.less(x["a"], x["b"]), matmul(poles, k.log(k.exp(x["v"]))), 0.0)
+    other = new_input(x["v"].trace, "other", (2,), FLOAT64)
+    chosen = k.where(k.less(x["a"], x["b"]), matmul(k.log(other), poles), chosen)
+    reverse.gradients(chosen, [other])
+    asked = {n.inputs[0] for n in chosen.trace.root().table.values() if n.name == "isfinite"}
+    assert k.log(other) not in asked, "the other operand was guarded for nobody"
+
+
+ROWS = [  # starts, steps, shape of the block: whole rows of a (6, 3) array
+    ((0, 0), (1, 1), (1, 3)), ((1, 0), (1, 1), (2, 3)), ((4, 0), (1, 1), (2, 3)),
+    ((0, 0), (-1, 1), (1, 3)), ((2, 0), (1, 1), (3, 3)), ((3, 0), (1, 1), (0, 3)),
+]  # fmt: skip
+NO_ROWS = [  # columns, every second row, rows read backwards along the other axis
+    ((0, 1), (1, 1), (6, 2)), ((1, 0), (2, 1), (2, 3)), ((0, 2), (1, -1), (1, 3)),
+    ((5, 0), (-1, 1), (2, 3)), ((0, 0), (1, 2), (6, 2)),
+]  # fmt: skip
+
+
+def _placed(trace: Trace, cases: list[Any], values: dict[Node, np.ndarray]) -> list[Node]:
+    """A placement among zeros for each case, of a block of its own numbers."""
+    found = []
+    for i, (starts, steps, shape) in enumerate(cases):
+        block = new_input(trace, "block", shape, FLOAT64)
+        values[block] = np.random.default_rng(i).normal(size=shape)
+        found.append(make(Place((6, 3), starts, steps), block))
+    return found
+
+
+def check_total() -> None:
+    """Rows that were read one by one are put side by side; all else is added as it is."""
+    trace, values = Trace(), dict[Node, np.ndarray]()
+    rows, others = _placed(trace, ROWS, values), _placed(trace, NO_ROWS, values)
+    plain = new_input(trace, "plain", (6, 3), FLOAT64)
+    values[plain] = np.ones((6, 3))
+    terms = [*rows[:3], *others, plain, *rows[3:]]
+    found = total(terms)
+    got, *parts = evaluate([found, *terms], values)
+    np.testing.assert_allclose(got, sum(parts), rtol=1e-14)
+    order = topological_order([found])
+    assert {n for n in order if n.name == "place"} == {*others}
+    layers = 2
+    assert (
+        sum(n.name == "add" for n in order) == len(others) + 1 + layers - 1 + 1
+    )  # and one block twice
+    few = rows[:3]
+    assert {*few} <= {*topological_order([total(few)])}
+    empty = _placed(trace, [((i, 0), (1, 1), (0, 3)) for i in range(5)], values)
+    assert total(empty) is empty[0]
+    scalars = [make(Place((), (), ()), new_input(trace, "s", (), FLOAT64)) for _ in range(5)]
+    assert {*scalars} <= {*topological_order([total(scalars)])}
+
+
+CHECKS = (check_scalars, check_arrays, check_wrt, check_idle, check_total)
