@@ -3,8 +3,8 @@
 An entry's name is a hash of everything its code depends on: the text, LLVM's version, the target
 and glassgrad's version. An entry is a checksum followed by the object; one that is damaged, foreign
 or unreadable is simply absent. The folder is private to the user (mode 0700), entries are written
-to a temporary file and renamed, and a folder that someone else could write to is not used at all:
-what is read from it is run.
+to a temporary file and renamed, and a folder or entry that someone else could write to is not used
+at all: what is read from it is run. Its size is bounded; what was not used for longest goes first.
 """
 
 from __future__ import annotations
@@ -14,13 +14,23 @@ import os
 import stat
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from glassgrad.engines.native.target import Target, assemble, llvm_version
 
 _MAGIC = b"glassgrad object 1\n"
 _DIGEST = 32
+BOUND = 1 << 28  # bytes: thousands of programs
+_SWEEPING = "0"  # names that start so are followed by a look at the bound: one put in sixteen
+_UNFINISHED = ".new-"
+_STALE = 3600.0  # seconds after which an unfinished entry belongs to a process that was killed
+_READ = os.O_RDONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # links, pipes, ends of lines
+    _READ |= getattr(os, _flag, 0)
 
 
 def user_cache_folder() -> Path:
@@ -40,23 +50,44 @@ def key(text: str, target: Target, version: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+class Entry(NamedTuple):
+    """One object that is kept: its name, its bytes on disk, when it was last used."""
+
+    name: str
+    size: int
+    used: float
+
+
 class ObjectCache:
     """A folder of object files; every method survives a folder that is not usable.
+
+    When the entries take more than `bound` bytes, those that were not used for the longest time go.
 
     >>> cache = ObjectCache(None)          # None: keep nothing
     >>> cache.get("0" * 64) is None
     True
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, bound: int = BOUND) -> None:
         self.folder = folder
+        self.bound = bound
+
+    # -- one entry ------------------------------------------------------------
 
     def get(self, name: str) -> bytes | None:
         """The object stored under `name`, or None when there is none that can be trusted."""
         if self.folder is None or not self._private():
             return None
+        found = self._read(self.folder / name, name)
+        if found is not None:
+            with suppress(OSError):  # on a disk that cannot be written the oldest stay oldest
+                os.utime(self.folder / name)
+        return found
+
+    def _read(self, path: Path, name: str) -> bytes | None:
+        """The object in a file of this user's own, if its checksum holds."""
         try:
-            content = (self.folder / name).read_bytes()
+            content = _own_bytes(path)
         except OSError:
             return None
         head = len(_MAGIC) + _DIGEST
@@ -73,14 +104,16 @@ class ObjectCache:
             return False
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self._private():
+            if not self._private() or not self._write(self.folder, name, payload):
                 return False
-            return self._write(self.folder, name, payload)
         except OSError:
             return False
+        if name[:1] in _SWEEPING:
+            self.trim()
+        return True
 
     def _write(self, folder: Path, name: str, payload: bytes) -> bool:
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".new-")
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=_UNFINISHED)
         digest = hashlib.sha256(name.encode() + payload).digest()
         try:
             with os.fdopen(handle, "wb") as file:
@@ -98,22 +131,88 @@ class ObjectCache:
             return False
         try:
             found = self.folder.lstat()
+            return _own(found, stat.S_ISDIR) and not (os.name == "posix" and found.st_mode & 0o077)
         except OSError:
             return False
-        if not stat.S_ISDIR(found.st_mode):
-            return False
-        if os.name != "posix":
-            return True
-        return found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+    # -- all entries ----------------------------------------------------------
+
+    def entries(self) -> list[Entry]:
+        """What is kept, the one that was used last first; empty where the folder is not usable."""
+        found = (Entry(e.name, s.st_size, s.st_mtime) for e, s in self._files())
+        kept = [e for e in found if not e.name.startswith(_UNFINISHED)]
+        return sorted(kept, key=lambda e: (-e.used, e.name))
+
+    def _files(self) -> list[tuple[os.DirEntry[str], os.stat_result]]:
+        """Every plain file of the folder, also one that is being written."""
+        if self.folder is None or not self._private():
+            return []
+        found: list[tuple[os.DirEntry[str], os.stat_result]] = []
+        with suppress(OSError), os.scandir(self.folder) as listed:
+            for entry in listed:
+                with suppress(OSError):  # another process may have deleted it
+                    if entry.is_file(follow_symlinks=False):
+                        found.append((entry, entry.stat(follow_symlinks=False)))
+        return found
+
+    def size(self) -> int:
+        """The bytes of all entries."""
+        return sum(e.size for e in self.entries())
+
+    def damaged(self) -> list[str]:
+        """The names of the entries that would not be used: cut, changed, or another user's."""
+        folder = self.folder
+        if folder is None:
+            return []
+        return [e.name for e in self.entries() if self._read(folder / e.name, e.name) is None]
 
     def clear(self) -> int:
         """Deletes every entry; gives their number."""
-        if self.folder is None or not self.folder.is_dir():
-            return 0
-        entries = [p for p in self.folder.iterdir() if p.is_file()]
-        for entry in entries:
-            entry.unlink(missing_ok=True)
-        return len(entries)
+        files = [e.name for e, _ in self._files()]
+        return self._delete(files)
+
+    def trim(self) -> int:
+        """Deletes the entries beyond the bound and what a killed process left half-written."""
+        files = self._files()
+        stale = time.time() - _STALE
+        unwanted = [
+            e.name for e, s in files if e.name.startswith(_UNFINISHED) and s.st_mtime < stale
+        ]
+        total = 0
+        for entry in self.entries():
+            total += entry.size
+            if total > self.bound:
+                unwanted.append(entry.name)
+        return self._delete(unwanted)
+
+    def _delete(self, names: Sequence[str]) -> int:
+        """Deletes files, and counts those that went."""
+        count = 0
+        for name in names:
+            assert self.folder is not None
+            with suppress(OSError):
+                (self.folder / name).unlink()
+                count += 1
+        return count
+
+
+def _own(found: os.stat_result, of_kind: Callable[[int], bool]) -> bool:
+    """Whether a file or folder is of that kind, this user's, and no one else may write to it."""
+    if not of_kind(found.st_mode):
+        return False
+    return os.name != "posix" or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+
+
+def _own_bytes(path: Path) -> bytes:
+    """The content of a plain file of this user's; nothing where it is another's, or no file."""
+    handle = os.open(path, _READ)
+    try:
+        if not _own(os.fstat(handle), stat.S_ISREG):
+            return b""
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def compiled(text: str, target: Target, cache: ObjectCache, version: str) -> tuple[bytes, bool]:
