@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from glassgrad.engines.native.builder import Memo
 from glassgrad.engines.native.expression import Apply, Buffer, Load, Seed, Store, loads
 from glassgrad.engines.native.labels import is_product, label_groups, sizes
+from glassgrad.engines.native.long_sums import sum_is_last
 from glassgrad.engines.native.step import Loop, Matrix, Multiply, Reduction
 from glassgrad.engines.native.strided import Strided, reducible
 from glassgrad.graph.node import Node
@@ -107,7 +108,6 @@ def _sum_order(
     """The axes of the products: summed ones last if that walks through memory in order."""
     op = node.op
     assert isinstance(op, Contract)
-    big = op.lhs if node.inputs[0].size >= node.inputs[1].size else op.rhs
-    if not op.out or (big and big[-1] in summed):
+    if sum_is_last(node):
         return (*op.out, *summed), tuple(range(len(op.out), len(op.out) + len(summed)))
     return (*summed, *op.out), tuple(range(len(summed)))

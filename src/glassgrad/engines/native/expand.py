@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glassgrad.engines.native.labels import in_order, is_outer
+from glassgrad.engines.native.long_sums import in_levels
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import Broadcast, Reshape, broadcast_to, full_like
 from glassgrad.graph.function import Function
@@ -34,14 +35,14 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
 
     logsumexp is max, exp, sum and log; the softmax that is its derivative takes its exp from there;
     a product whose result interleaves its axes is an ordered one, transposed; partial sums are a
-    loop.
+    loop; long reductions are cut into parts.
     """
     outputs = inlined(outputs)
-    if not any(_is_composite(n) for n in topological_order(outputs)):
-        return list(outputs)
-    expander = _Expander()
-    new = rebuild(outputs, {}, expander.change, rule="lowering")
-    return [new[y] for y in outputs]
+    if any(_is_composite(n) for n in topological_order(outputs)):
+        expander = _Expander()
+        new = rebuild(outputs, {}, expander.change, rule="lowering")
+        outputs = [new[y] for y in outputs]
+    return in_levels(outputs)
 
 
 def inlined(outputs: Sequence[Node]) -> list[Node]:
