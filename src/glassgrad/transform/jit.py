@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import update_wrapper
 from itertools import count
@@ -34,6 +36,19 @@ ENGINES: dict[str, Engine] = {"reference": ReferenceProgram, "native": _native}
 Key = tuple[Any, ...]
 CHAINED = 8  # programs that are tried in turn before the general way
 CONTAINERS = {"tuple": tuple, "list": list, "dict": dict}
+
+
+_making = threading.RLock()  # one program is made at a time, since LLVM makes one at a time
+
+
+def _renew() -> None:
+    """In the child of a fork, whose other threads are gone."""
+    global _making
+    _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 class Specialisation(NamedTuple):
@@ -79,14 +94,23 @@ class Jit:
             values = known.program(arrays)
             if _holds(known, values):
                 return _result(known, values)
-        made = self._compile(leaves, tree)
-        group.append(made)
+        tried = len(group)
+        traced = self._trace(leaves, tree)
+        if self.check:
+            self._check_again(leaves, tree, *traced[:2])
+        with _making:
+            for known in group[tried:]:  # made by another thread meanwhile
+                values = known.program(arrays)
+                if _holds(known, values):
+                    return _result(known, values)
+            made = self._compile(leaves, tree, *traced)
+            group.append(made)
         return _result(made, made.program(arrays))
 
-    def _compile(self, leaves: Sequence[Any], tree: Tree) -> Specialisation:
-        inputs, outputs, result, trace = self._trace(leaves, tree)
-        if self.check:
-            self._check_again(leaves, tree, inputs, outputs)
+    def _compile(
+        self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
+        result: Tree, trace: Trace,
+    ) -> Specialisation:  # fmt: skip
         guards = [g for g in trace.guards if g.node.bound]
         final = finish([*outputs, *(g.node for g in guards)])
         direct = self.engine == "native" and not guards

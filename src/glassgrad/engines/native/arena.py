@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from heapq import heappop, heappush
 
 ALIGNMENT = 64
 _FITTED = 512  # the largest buffers are placed with care, in quadratic time
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
 SLACK = 64  # so that a whole vector may be read past the last element
 
 
@@ -84,12 +86,15 @@ def _stack(
 
 
 class Arena:
-    """A zeroed, aligned block of memory; `address` is where it starts."""
+    """A zeroed, aligned block of memory; `address` is where it starts.
+
+    It belongs to this process: after a fork, each of both has its own.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = max(size, ALIGNMENT)
         try:
-            self._block = mmap.mmap(-1, self.size + ALIGNMENT)
+            self._block = mmap.mmap(-1, self.size + ALIGNMENT, **_PRIVATE)
         except (OSError, ValueError, OverflowError) as error:
             raise MemoryError(f"an arena of {self.size} bytes is needed: {error}") from error
         hold = ctypes.c_char.from_buffer(self._block)

@@ -24,6 +24,7 @@ import numpy as np
 from glassgrad.engines.native import pyabi, runtime
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
+from glassgrad.engines.native.underway import Arenas
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,19 @@ class Signature:
 
 ENTRY = "call"
 _ARGUMENTS, _RESULTS, _POOL = "argument_records", "result_records", "result_pool"
-_KEYS, _ARENA = "dict_keys", "arena_address"
+_KEYS, _ARENA, _ARENAS = "dict_keys", "arena_address", "arena_slots"
 
 
 class Entry:
-    """Emits the builtin's code; `kernel` is ``i32 (arena, inputs, outputs)``, 0 meaning success."""
+    """Emits the builtin's code; `kernel` is ``i32 (arena, inputs, outputs)``, 0 meaning success.
 
-    def __init__(self, module: Module, signature: Signature, kernel: Function) -> None:
-        self.module, self.signature, self.kernel = module, signature, kernel
+    A short program has one arena and keeps the interpreter; a `long` one lets others run meanwhile.
+    """
+
+    def __init__(
+        self, module: Module, signature: Signature, kernel: Function, long: bool = False
+    ) -> None:
+        self.module, self.signature, self.kernel, self.long = module, signature, kernel, long
         self.keys: list[Any] = []
         self.f = module.function(ENTRY, PTR, [PTR, PTR, I64, PTR])
         self.miss = self.f.label("miss")
@@ -112,21 +118,44 @@ class Entry:
                 self._match(tree, field(f, args, 8 * i), leaves)
         records, results = f.symbol(_ARGUMENTS), f.symbol(_RESULTS)
         need(f, self._shared("gg_arguments", I1, leaves, records, f.index(n), inputs), self.miss)
+        arena = self._arena()
         taken = self._shared(
             "gg_results", I1, f.symbol(_POOL), results, f.index(m), arrays, outputs
         )
         failed, bad = f.label("failed"), f.label("bad")
         need(f, taken, failed)
-        status = f.call(self.kernel, I32, f.load(PTR, f.symbol(_ARENA)), inputs, outputs)
+        status = self._run(arena, inputs, outputs, leaves)
         need(f, f.compare("eq", status, 0), bad)
         f.ret(self._build(s.result, arrays, results))
         f.begin(failed)
+        self._give(arena)
         f.ret(f.const(PTR, 0))
         f.begin(bad)
         self._shared("gg_release", VOID, arrays, results, f.index(m))
         f.jump(self.miss)
         f.begin(self.miss)
         f.ret(python(f, "PyObject_Vectorcall", PTR, receiver, args, count, names))
+
+    def _arena(self) -> Value:
+        f = self.f
+        if not self.long:
+            return f.load(PTR, f.symbol(_ARENA))
+        arena = self._shared("gg_take", PTR, f.symbol(_ARENAS))
+        need(f, f.compare("ne", arena, f.const(PTR, 0)), self.miss)
+        return arena
+
+    def _give(self, arena: Value) -> None:
+        if self.long:
+            self._shared("gg_give", I1, self.f.symbol(_ARENAS), arena)
+
+    def _run(self, arena: Value, inputs: Value, outputs: Value, leaves: Value) -> Value:
+        f, count = self.f, len(self.signature.inputs)
+        if not self.long:
+            return f.call(self.kernel, I32, arena, inputs, outputs)
+        kernel = f.address_of(self.kernel)
+        status = self._shared("gg_run", I32, kernel, arena, inputs, outputs, leaves, f.index(count))
+        self._give(arena)
+        return status
 
     def _shared(self, name: str, result: Any, *args: Value) -> Value:
         return python(self.f, name, result, *args)
@@ -264,12 +293,12 @@ def _is_stored(found: Any) -> bool:
 class FastCall:
     """The memory that an entry's code refers to, and, once linked, the builtin."""
 
-    def __init__(self, signature: Signature, keys: Sequence[Any], arena: int) -> None:
+    def __init__(self, signature: Signature, keys: Sequence[Any], arenas: Arenas) -> None:
         self._records = Records(signature.inputs), Records(signature.outputs)
         self._pool = (ctypes.c_void_p * (KEPT * max(1, len(signature.outputs))))()
         self._keys = list(keys)
         self._key_table = (ctypes.c_void_p * max(1, len(keys)))(*map(id, self._keys))
-        self._arena = ctypes.c_void_p(arena)
+        self._arena, self._slots = ctypes.c_void_p(arenas.first), arenas.slots
 
     def symbols(self) -> dict[str, int]:
         """The addresses that the entry names."""
@@ -278,7 +307,7 @@ class FastCall:
             **runtime.addresses(), **pyabi.addresses(),
             _ARGUMENTS: arguments.address, _RESULTS: results.address,
             _POOL: ctypes.addressof(self._pool), _KEYS: ctypes.addressof(self._key_table),
-            _ARENA: ctypes.addressof(self._arena),
+            _ARENA: ctypes.addressof(self._arena), _ARENAS: self._slots,
         }  # fmt: skip
 
     def bind(

@@ -93,6 +93,18 @@ class Function:
         self._lines.append(f"  {name} = {text}")
         return Value(self, name, type_)
 
+    def made(self, type_: Type, text: str) -> Value:
+        """The result of an instruction that has no method of its own."""
+        return self._emit(type_, text)
+
+    def line(self, text: str) -> None:
+        """An instruction without a result that has no method of its own."""
+        self._lines.append(f"  {text}")
+
+    def address_of(self, function: Function) -> Value:
+        """A function of this module as a pointer."""
+        return Value(self, f"@{function.name}", PTR)
+
     def _pair(self, a: Value | Number, b: Value | Number) -> tuple[Value, Value]:
         wide = max((x for x in (a, b) if isinstance(x, Value)), key=lambda x: x.type.lanes)
         return self.coerce(a, wide.type), self.coerce(b, wide.type)

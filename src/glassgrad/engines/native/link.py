@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from glassgrad.engines.native.forking import LINKING
 from glassgrad.engines.native.target import Target
 
-_LOCK = threading.Lock()
 _SESSIONS: dict[Target, Any] = {}
 _COUNT = 0
 
@@ -22,7 +21,7 @@ class Linked:
         global _COUNT
         import llvmlite.binding as llvm
 
-        with _LOCK:
+        with LINKING:
             session = _SESSIONS.get(target)
             if session is None:
                 session = llvm.create_lljit_compiler(target.machine(), use_jit_link=True)

@@ -7,8 +7,6 @@ Python builtin that does the same without any Python code between.
 
 from __future__ import annotations
 
-import ctypes
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines import reference
-from glassgrad.engines.native import pyabi
-from glassgrad.engines.native.arena import Arena
+from glassgrad.engines.native import cost, pyabi, underway
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
@@ -32,6 +29,7 @@ from glassgrad.engines.native.repeat import emit_repeat
 from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.step import Multiply, Repeat, Step
 from glassgrad.engines.native.target import Target
+from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
 from glassgrad.version import __version__
@@ -59,6 +57,7 @@ class NativeProgram:
         self.steps = self.planner.plan()
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
         self.signature = signature or Signature.flat(*specs)
+        self.long = cost.of_steps(self.steps) >= cost.LONG
         code = _Code(self)
         self.text_size = len(code.text)
         cache = ObjectCache(user_cache_folder()) if cache is None else cache
@@ -72,18 +71,17 @@ class NativeProgram:
     def _link(self, obj: bytes, code: _Code, receiver: Callable[..., Any]) -> None:
         self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
         imports = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
-        self.arena = Arena(code.arena_bytes)
-        self._lock = threading.Lock()
+        self.arena = Arenas(code.arena_bytes)
         self.fast = receiver
         exports = ["kernel"]
         if code.entry is not None:
-            self._call = FastCall(self.signature, code.entry.keys, self.arena.address)
-            known = self._call.symbols()
+            self._call = FastCall(self.signature, code.entry.keys, self.arena)
+            known = self._call.symbols() | (underway.addresses() if self.long else {})
             imports |= {n: known[n] for n in code.module.foreign() if n in known}
             exports.append(ENTRY)
         self._linked = Linked(obj, self.target, exports, imports)
         address = self._linked.address
-        self._kernel = ctypes.PYFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(address["kernel"])
+        self._kernel = Kernel(address["kernel"], self.arena, self.long)
         if code.entry is not None:
             self.fast = self._call.bind(address[ENTRY], receiver, self.name, self)
 
@@ -102,13 +100,7 @@ class NativeProgram:
             )
         ready = [argument(x, node) for x, node in zip(arrays, self.inputs)]
         results = [np.empty(node.shape, node.dtype) for node in self.outputs]
-        pointers = [(ctypes.c_void_p * max(1, len(a)))() for a in (ready, results)]
-        for table, given in zip(pointers, (ready, results)):
-            for i, array in enumerate(given):
-                table[i] = array.ctypes.data
-        with self._lock:
-            status = self._kernel(self.arena.address, *pointers)
-        if status:
+        if self._kernel(*([a.ctypes.data for a in arrays] for arrays in (ready, results))):
             self._explain(ready)
         return results
 
@@ -184,7 +176,9 @@ class _Code:
         layout = Layout(program.steps, self.target)
         self.arena_bytes = layout.size
         kernel = self._kernel("kernel", program.steps, layout)
-        self.entry = Entry(self.module, program.signature, kernel) if pyabi.usable() else None
+        self.entry = (
+            Entry(self.module, program.signature, kernel, program.long) if pyabi.usable() else None
+        )
         self.text = self.module.text()
 
     def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from glassgrad.engines.native.forking import survive_forks
+
 if TYPE_CHECKING:
     from glassgrad.engines.native.emit import Type
 
@@ -85,6 +87,7 @@ def _assembler() -> Any:
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    survive_forks()
     return llvm
 
 

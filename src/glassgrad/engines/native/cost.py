@@ -1,0 +1,111 @@
+"""What a step is likely to take, in nanoseconds of one thread.
+
+The estimates decide nothing but how a step is run: whether other threads may run meanwhile, whether
+several share its work, how often a signal is looked for. They are right within a factor of three or
+so on the machines of the day, and a result never depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import log2, prod
+from typing import Any
+
+from glassgrad.engines.native.expression import Apply, Gather, Load, walk
+from glassgrad.engines.native.roots import is_costly
+from glassgrad.engines.native.step import (
+    Arrange,
+    Draw,
+    Loop,
+    Multiply,
+    Reduction,
+    Repeat,
+    Scatter,
+    Spin,
+    Step,
+)
+
+LONG = 10_000.0  # a program from here on lets other threads run
+_STEP = 5.0  # calling the function of a step
+_UNKNOWN = 1e6  # a step that is not in the table
+_MOVED, _CHEAP, _COSTLY, _GATHERED = 0.1, 0.04, 0.5, 1.5  # of one float32 element
+_PRODUCT = {"float32": 0.02, "float64": 0.04}  # of one multiply and add
+
+
+def of_step(step: Step) -> float:
+    """The estimate for one step."""
+    rule = _RULES.get(type(step))
+    return _STEP + (_UNKNOWN if rule is None else rule(step))
+
+
+def of_steps(steps: Sequence[Step]) -> float:
+    """The estimate for steps one after the other."""
+    return sum(map(of_step, steps))
+
+
+def _points(step: Step, count: int) -> float:
+    """The expressions of a step at so many points."""
+    each = _MOVED * len(step.stores)
+    for x in walk(step.roots()):
+        wide = max(x.dtype.itemsize, 4) / 4
+        if isinstance(x, Gather):
+            each += _GATHERED
+        elif isinstance(x, Load):
+            each += _MOVED * wide
+        elif isinstance(x, Apply):
+            each += wide * (_COSTLY if is_costly(x.op) else _CHEAP)
+    return count * each
+
+
+def _loop(step: Loop) -> float:
+    return _points(step, prod(step.shape))
+
+
+def _reduction(step: Reduction) -> float:
+    return _points(step, prod(step.space))
+
+
+def _multiply(step: Multiply) -> float:
+    each = prod(step.batch)
+    product = _PRODUCT.get(str(step.seed.dtype), 0.2) * step.m * step.n * step.k
+    return each * product + _points(step, each * step.m * step.n)
+
+
+def _scatter(step: Scatter) -> float:
+    return _points(step, prod(step.space))
+
+
+def _draw(step: Draw) -> float:
+    return 0.7 * prod(step.draws)
+
+
+def _arrange(step: Arrange) -> float:
+    count = prod(step.shape)
+    return 2.0 * count * log2(max(2, count))
+
+
+def _repeat(step: Repeat) -> float:
+    return step.length * (of_steps(step.steps) + 4 * _STEP)
+
+
+def _spin(step: Spin) -> float:
+    body = sum(prod(n.shape) for n in _nodes(step))
+    return step.length * (1.0 + 0.5 * body)
+
+
+def _nodes(step: Spin) -> list[Any]:
+    from glassgrad.graph.traverse import topological_order
+
+    return [n for n in topological_order(step.outputs) if n.inputs]
+
+
+_RULES: dict[type[Step], Callable[[Any], float]] = {
+    Loop: _loop,
+    Reduction: _reduction,
+    Multiply: _multiply,
+    Scatter: _scatter,
+    Draw: _draw,
+    Arrange: _arrange,
+    Repeat: _repeat,
+    Spin: _spin,
+}
