@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import glassgrad as gg
-from glassgrad.engines.native import arena
+from glassgrad.engines.native import arena, outline
 from glassgrad.engines.native.arena import Interval, padded
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
@@ -62,3 +62,33 @@ def test_a_long_chain_and_its_gradient():
     value, slope = gg.jit(gg.value_and_grad(f))(0.3)
     expected = gg.jit(gg.value_and_grad(f), engine="reference")(0.3)
     np.testing.assert_allclose([value, slope], expected, rtol=1e-9)
+
+
+OFTEN_USED = {
+    "sin and cos": lambda x: np.sin(x) * np.cos(x) + 0.5,
+    "exp": lambda x: np.exp(-x * x),
+    "tanh": np.tanh,
+    "log": lambda x: np.log(x * x + 1.0),
+    "power": lambda x: (x * x + 1.0) ** 0.7,
+}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", OFTEN_USED)
+@pytest.mark.parametrize("shape", [(), (5,)])
+def test_functions_that_are_called_give_the_bits_of_those_written_out(
+    name, dtype, shape, monkeypatch
+):
+    x = first = new_input(Trace(), "x", shape, dtype)
+    for _ in range(12):
+        x = gg.Array(x)
+        x = OFTEN_USED[name](x).node
+    point = np.linspace(0.1, 3e5, 5).astype(dtype)[: int(np.prod(shape))].reshape(shape)
+    found = []
+    for most in (0, 4, 1000):
+        monkeypatch.setattr(outline, "WRITTEN_OUT", most)
+        program = NativeProgram([x], [first], cache=ObjectCache(None))
+        found.append((program([point])[0].tobytes(), program.code_size))
+    assert len({bits for bits, _ in found}) == 1
+    if shape == ():
+        assert found[0][1] < found[2][1]

@@ -26,6 +26,7 @@ from glassgrad.engines.native import (
 )
 from glassgrad.engines.native.emit import Function, Type, Value, of_dtype
 from glassgrad.engines.native.math_format import FORMATS, Format
+from glassgrad.engines.native.outline import Rule, results
 from glassgrad.engines.native.whole_division import WholeDivision
 from glassgrad.graph.algebra import Algebra
 from glassgrad.graph.dtype import BOOL, DType
@@ -123,9 +124,14 @@ class LLVMAlgebra(WholeDivision, Algebra):
             self._memo[key] = make()
         return self._memo[key]
 
-    def shared(self, name: str, x: Lanes, make: Callable[[], Any]) -> Any:
-        """`once`, for a result that belongs to the value `x`."""
-        return self.once((name, x.dtype, x.value.type, x.value.text), make)
+    def shared(self, name: str, x: Lanes, rule: Callable[[LLVMAlgebra, Lanes], Lanes]) -> Lanes:
+        """`rule(self, x)`, computed once for the value `x`."""
+        return self.once((name, x.dtype, x.value.type, x.value.text), lambda: rule(self, x))
+
+    def costly(self, name: str, rule: Rule, *operands: Lanes) -> list[Lanes]:
+        """`rule(self, *operands)`, once for these values, by a call where there are many uses."""
+        key = (name, *((x.dtype, x.value.type, x.value.text) for x in operands))
+        return self.once(key, lambda: results(self, name, rule, operands))
 
     def _emit(self, name: str, dtype: DType, make: Callable[..., Value], *operands: Value) -> Lanes:
         key = (name, dtype, *((v.type, v.text) for v in operands))
@@ -173,8 +179,7 @@ class LLVMAlgebra(WholeDivision, Algebra):
     def _arithmetic(self, name: str, x: Operand, y: Operand) -> Lanes:
         a, b = self._lifted(x, y)
         if a.dtype == BOOL:
-            name = {"add": "or", "mul": "and"}[name]
-            return self.integer(name, a, b)
+            return self.integer({"add": "or", "mul": "and"}[name], a, b)
         f = self.function
         return self._emit(name, a.dtype, lambda p, q: f.arithmetic(name, p, q), a.value, b.value)
 
@@ -255,8 +260,7 @@ class LLVMAlgebra(WholeDivision, Algebra):
 
     def _ordered(self, word: str, x: Operand, y: Operand) -> Lanes:
         a, b = self._lifted(x, y)
-        prefix = {"f": "o", "i": "s", "u": "u", "b": "u"}[a.dtype.kind]
-        return self.compare(prefix + word, a, b)
+        return self.compare({"f": "o", "i": "s"}.get(a.dtype.kind, "u") + word, a, b)
 
     def less(self, x: Operand, y: Operand) -> Lanes:
         """x < y; false where either is NaN."""
@@ -355,43 +359,42 @@ class LLVMAlgebra(WholeDivision, Algebra):
 
     def exp(self, x: Lanes) -> Lanes:
         """e to the x."""
-        return self.shared("exp", x, lambda: math_exp.exp(self, x))
+        return self.costly("exp", lambda k, x: [math_exp.exp(k, x)], x)[0]
 
     def expm1(self, x: Lanes) -> Lanes:
         """e to the x, less 1."""
-        return self.shared("expm1", x, lambda: math_exp.expm1(self, x))
+        return self.costly("expm1", lambda k, x: [math_exp.expm1(k, x)], x)[0]
 
     def log(self, x: Lanes) -> Lanes:
         """The natural logarithm."""
-        return self.shared("log", x, lambda: math_log.log(self, x))
+        return self.costly("log", lambda k, x: [math_log.log(k, x)], x)[0]
 
     def log1p(self, x: Lanes) -> Lanes:
         """The natural logarithm of 1 + x."""
-        return self.shared("log1p", x, lambda: math_log.log1p(self, x))
+        return self.costly("log1p", lambda k, x: [math_log.log1p(k, x)], x)[0]
 
     def sin(self, x: Lanes) -> Lanes:
         """The sine of radians."""
-        return self.shared("sin", x, lambda: math_trig.sin(self, x))
+        return self.costly("circle", math_trig.sine_and_cosine, x)[0]
 
     def cos(self, x: Lanes) -> Lanes:
         """The cosine of radians."""
-        return self.shared("cos", x, lambda: math_trig.cos(self, x))
+        return self.costly("circle", math_trig.sine_and_cosine, x)[1]
 
     def tanh(self, x: Lanes) -> Lanes:
         """The hyperbolic tangent; shares exp(-2|x|) with its derivative."""
-        return self.shared("tanh", x, lambda: math_tanh.tanh(self, x))
+        return self.shared("tanh", x, math_tanh.tanh)
 
     def sigmoid(self, x: Lanes) -> Lanes:
         """1/(1 + exp(-x)); shares exp(-|x|) with its derivative."""
-        return self.shared("sigmoid", x, lambda: math_tanh.sigmoid(self, x))
+        return self.shared("sigmoid", x, math_tanh.sigmoid)
 
     def erf(self, x: Lanes) -> Lanes:
         """The error function."""
-        return self.shared("erf", x, lambda: math_erf.erf(self, x))
+        return self.costly("erf", lambda k, x: [math_erf.erf(k, x)], x)[0]
 
     def power(self, x: Operand, y: Operand) -> Lanes:
         """x to the y, with the special cases of C's pow; integers wrap."""
         a, b = self._lifted(x, y)
         rule = math_power.power if a.dtype.kind == "f" else math_power.integer_power
-        key = ("power", a.dtype, a.value.type, a.value.text, b.value.text)
-        return self.once(key, lambda: rule(self, a, b))
+        return self.costly("power", lambda k, x, y: [rule(k, x, y)], a, b)[0]

@@ -62,6 +62,8 @@ class Module:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.functions: dict[str, Function] = {}
+        self.outlined: dict[str, tuple[Function, int]] = {}  # and the number of results
+        self.uses: dict[str, int] = {}
         self._declared: dict[str, str] = {}
         self._data: list[str] = []
         self._known: set[str] = set()

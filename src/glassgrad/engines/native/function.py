@@ -42,6 +42,7 @@ class Function:
         self.params = [Value(self, f"%p{i}", t) for i, t in enumerate(parameters)]
         self.noalias: set[int] = set()
         self.block = "entry"
+        self.depth = 0  # loops around the current block
         self._lines: list[str] = []
         self._count = 0
 
@@ -285,6 +286,16 @@ class Function:
             return Value(self, "void", VOID)
         return self._emit(result, f"call {result} @{name}({text})")
 
+    def call_all(self, callee: Function, results: Sequence[Type], *args: Value) -> list[Value]:
+        """A call of a function that ends in `ret_all`; its results."""
+        if len(results) == 1:
+            return [self.call(callee, results[0], *args)]
+        together = self.call(callee, callee.result, *args)
+        return [
+            self._emit(t, f"extractvalue {callee.result} {together.text}, {i}")
+            for i, t in enumerate(results)
+        ]
+
     def call_pointer(self, pointer: Value, result: Type, *args: Value) -> Value:
         """A call through a function pointer."""
         text = ", ".join(f"{a.type} {a.text}" for a in args)
@@ -334,6 +345,18 @@ class Function:
     def ret(self, x: Value | None = None) -> None:
         """Ends the block by returning."""
         self._lines.append("  ret void" if x is None else f"  ret {x.type} {x.text}")
+
+    def ret_all(self, values: Sequence[Value]) -> None:
+        """Ends the block by returning one value, or several together."""
+        if len(values) == 1:
+            self.ret(values[0])
+            return
+        self.result = Type.struct([v.type for v in values])
+        together = Value(self, "poison", self.result)
+        for i, v in enumerate(values):
+            text = f"insertvalue {self.result} {together.text}, {v.type} {v.text}, {i}"
+            together = self._emit(self.result, text)
+        self.ret(together)
 
     def unreachable(self) -> None:
         """Ends the block where control never comes."""
@@ -408,7 +431,9 @@ class Function:
         place = len(self._lines)
         initial = [start, *carried]
         phis = [self._emit(v.type, "") for v in initial]
+        self.depth += 1
         after = list(body(*phis) or ())
+        self.depth -= 1
         following = phis[0] + step
         for k, (phi, old, new) in enumerate(zip(phis, initial, [following, *after])):
             self._lines[place + k] = (

@@ -7,6 +7,7 @@ chosen (``sdiv`` or ``udiv``, ``slt`` or ``ult``) says how the bits are read.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,13 @@ class Type:
 
     def __repr__(self) -> str:
         return self.text
+
+    @staticmethod
+    def struct(parts: Sequence[Type]) -> Type:
+        """Several results of one function."""
+        made = Type("s", 0, 0)
+        made.text = "{ " + ", ".join(t.text for t in parts) + " }"
+        return made
 
     @property
     def is_float(self) -> bool:

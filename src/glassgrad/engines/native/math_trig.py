@@ -76,7 +76,7 @@ def reduce(k: LLVMAlgebra, x: Lanes) -> Turned:
     return Turned(*k.rarely(large, lambda: reduce_exactly(k, x, large, quick), quick))
 
 
-def sine_and_cosine(k: LLVMAlgebra, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
+def _around(k: LLVMAlgebra, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     """The quarter of x, and sine and cosine of what is left."""
     t, table = reduce(k, x), TABLES[x.dtype]
     z = t.r * t.r
@@ -88,23 +88,14 @@ def sine_and_cosine(k: LLVMAlgebra, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     return t.quarter, sine, cosine
 
 
-def _quarters(k: LLVMAlgebra, x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
-    return k.shared("quarters", x, lambda: sine_and_cosine(k, x))
-
-
 def _turned(k: LLVMAlgebra, quarter: Lanes, even: Lanes, odd: Lanes) -> Lanes:
     """`even` or `odd` by the lowest bit of `quarter`, its sign turned by the next bit."""
     chosen = k.bits(k.where(k.equal(quarter & 1, 0), even, odd))
     return k.floats(chosen ^ ((quarter & 2) << (k.format(even).bits - 2)))
 
 
-def sin(k: LLVMAlgebra, x: Lanes) -> Lanes:
-    """The sine of x radians; -0 of -0."""
-    quarter, sine, cosine = _quarters(k, x)
-    return k.where(k.equal(x, 0), x, _turned(k, quarter, sine, cosine))
-
-
-def cos(k: LLVMAlgebra, x: Lanes) -> Lanes:
-    """The cosine of x radians."""
-    quarter, sine, cosine = _quarters(k, x)
-    return _turned(k, quarter + 1, sine, cosine)  # sin(x + pi/2)
+def sine_and_cosine(k: LLVMAlgebra, x: Lanes) -> tuple[Lanes, Lanes]:
+    """The sine (-0 of -0) and the cosine of x radians."""
+    quarter, sine, cosine = _around(k, x)
+    found = k.where(k.equal(x, 0), x, _turned(k, quarter, sine, cosine))
+    return found, _turned(k, quarter + 1, sine, cosine)  # cos x = sin(x + pi/2)

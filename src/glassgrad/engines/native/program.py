@@ -34,7 +34,7 @@ from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
 from glassgrad.version import __version__
 
-_PART = 256  # steps that one function calls: longer ones take LLVM more than their share of time
+_PART = 256
 
 
 class NativeProgram:
