@@ -34,10 +34,11 @@ def _written(name: str, op: Any) -> str:
 
 
 def _ops() -> Iterator[Row]:
-    yield "op", "written", "where defined", "what it does to a gradient"
+    yield "op", "written", "where defined", "what it does to a gradient", "operations"
     for name, op in OPS.items():
         if name not in HIDDEN:
-            yield f"`{name}`", f"`{_written(name, op)}`", getattr(op, "domain", ""), op.verb
+            each = getattr(op, "flops_each", op.cost)
+            yield f"`{name}`", f"`{_written(name, op)}`", op.domain, op.verb, str(each)
 
 
 def _kinks() -> Iterator[Row]:

@@ -76,6 +76,7 @@ def _apply(node: Node, change: Callable[[Function], Function], extra: Sequence[N
 
 
 def _branch_jvp(node: Node, tangents: Given, jvp: Pushforward) -> list[Node | None]:
+    """The same op on the pushforwards of its functions."""
     skip = 1 if isinstance(node.op, Cond) else 0
     moving = [i for i, t in enumerate(tangents) if t is not None and i >= skip]
     extra = [t for i in moving if (t := tangents[i]) is not None]
@@ -85,6 +86,7 @@ def _branch_jvp(node: Node, tangents: Given, jvp: Pushforward) -> list[Node | No
 
 
 def _branch_vjp(node: Node, gs: Given, vjp: Pullback) -> list[Node | None]:
+    """The same op on the pullbacks of its functions."""
     skip = 1 if isinstance(node.op, Cond) else 0
     moving = [i for i in _reals(node.inputs) if i >= skip]
     if not moving:
@@ -127,6 +129,7 @@ def _with_params(body: Function, at: Sequence[int], like: Sequence[Node]) -> Fun
 
 
 def _while_vjp(node: Node, gs: Given, vjp: Pullback) -> list[Node | None]:
+    """None: an error that names the ways out; forward mode runs the tangents beside the carry."""
     sites: list[Site] = node.trace.sites(node)
     where = f"\n  at {sites[0]}" if sites else ""
     raise CalculusError(
@@ -140,6 +143,7 @@ def _while_vjp(node: Node, gs: Given, vjp: Pullback) -> list[Node | None]:
 
 
 def _custom_jvp(node: Node, tangents: Given, jvp: Pushforward) -> list[Node | None]:
+    """The rule that was given, or the transpose of the other one."""
     op = node.op
     assert isinstance(op, Custom)
     from glassgrad.diff.reverse import vjp  # which itself asks this table
@@ -151,6 +155,7 @@ def _custom_jvp(node: Node, tangents: Given, jvp: Pushforward) -> list[Node | No
 
 
 def _custom_vjp(node: Node, gs: Given, vjp: Pullback) -> list[Node | None]:
+    """The rule that was given, or the transpose of the other one."""
     op = node.op
     assert isinstance(op, Custom)
     back = op.back or _transposed(op, vjp)

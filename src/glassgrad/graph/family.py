@@ -7,12 +7,21 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassgrad.graph.algebra import NODES
-from glassgrad.graph.dtype import BOOL, DType, promote, to_float
+from glassgrad.graph.algebra import NODES, PRIMITIVES
+from glassgrad.graph.dtype import BOOL, FLOAT64, DType, promote, to_float
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
-from glassgrad.graph.node import Node, Operand, constant_value, make, weak_constant
+from glassgrad.graph.node import (
+    Node,
+    Operand,
+    Trace,
+    constant_value,
+    make,
+    new_input,
+    weak_constant,
+)
 from glassgrad.graph.op import REGISTRY, Aval, Op, Shape, register
 from glassgrad.graph.provenance import at_caller
+from glassgrad.graph.traverse import topological_order
 
 Rule = Callable[..., Any]
 
@@ -30,8 +39,11 @@ class Elementwise(Op):
     domain, kinks, verb: words: where it is defined, what holds at a kink, what it does to a
               gradient.
     samples:  where its tests probe it: an interval for each operand, or choices.
+
+    What it costs follows from its body.
     """
 
+    cost = "the operations of its body, an element"
     fields: ClassVar[tuple[str, ...]] = ("name",)
 
     def __init__(
@@ -56,6 +68,7 @@ class Elementwise(Op):
             "math": math, "scalar": scalar, "partials": partials, "route": route, "arity": arity,
             "result": result, "form": form, "binds": binds, "domain": domain, "kinks": kinks,
             "verb": verb, "samples": tuple(samples) or ((-3.0, 3.0),) * arity, "_promoted": {},
+            "_flops": None,
         }  # fmt: skip
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -71,10 +84,11 @@ class Elementwise(Op):
     result: str
     form: str
     binds: int
-    domain: str
-    kinks: str
+    domain: str  # pyright: ignore[reportIncompatibleVariableOverride]
+    kinks: str  # pyright: ignore[reportIncompatibleVariableOverride]
     samples: tuple[tuple[float, float], ...]
     _promoted: dict[tuple[Any, ...], list[DType]]
+    _flops: int | None
 
     def parameters(self) -> tuple[Any, ...]:
         """Its name alone: elementwise ops are singletons."""
@@ -151,6 +165,30 @@ class Elementwise(Op):
             raise DTypeError(f"{self.name} takes floats, not {values[0].dtype}")
         return inputs[0].shape, BOOL if self.result == "bool" else values[0].dtype
 
+    @property
+    def flops_each(self) -> int:
+        """The operations for one element, counted in the scalar body."""
+        if self._flops is None:
+            object.__setattr__(self, "_flops", self._counted())
+        assert self._flops is not None
+        return self._flops
+
+    def _counted(self) -> int:
+        if self.result == "bool" or self.name == "where":
+            return 0
+        if self.scalar is None or self.name in PRIMITIVES:
+            return 1
+        trace = Trace()
+        xs = [new_input(trace, "x", (), FLOAT64) for _ in range(self.arity)]
+        inside = [n.op for n in topological_order([self.scalar(NODES, *xs)])]
+        if self in inside:  # arithmetic itself
+            return 1
+        return sum(op.flops_each for op in inside if isinstance(op, Elementwise))
+
+    def flops(self, node: Node) -> int:
+        """`flops_each` for every element."""
+        return self.flops_each * node.size
+
     def local(self, node: Node, index: int) -> Node | float | None:
         """The partial derivative by operand `index`: a node, a number, or None for none."""
         return None if self.partials is None else self.partials(NODES, node, *node.inputs)[index]
@@ -199,6 +237,7 @@ class View(Linear):
     """An op that only says which element stands where."""
 
     verb = "moves the gradient to where the element came from"
+    cost = "none: it moves numbers"
 
 
 class Cast(Op):
@@ -206,6 +245,7 @@ class Cast(Op):
 
     name = "cast"
     verb = "passes the gradient on in the other dtype"
+    cost = "none: it converts numbers"
     dtype: DType
 
     def infer(self, *inputs: Node) -> Aval:

@@ -40,6 +40,10 @@ class Function:
         """The shape and dtype of each output."""
         return tuple((y.shape, y.dtype) for y in self.outputs)
 
+    def flops(self) -> int:
+        """The operations on numbers of one call."""
+        return sum(node.op.flops(node) for node in self.order)
+
     def inline(self, arguments: Sequence[Node]) -> list[Node]:
         """The outputs with arguments in the place of the parameters, in the arguments' trace."""
         given = dict(zip(self.params, arguments))

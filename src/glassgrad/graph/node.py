@@ -236,6 +236,7 @@ class Input(Op):
     """A variable: always a fresh node, known by its serial, shown by its name."""
 
     name = "input"
+    cost = "none: it is given"
     label: str
     shape: Shape
     dtype: DType
@@ -250,6 +251,7 @@ class Const(Op):
     """A constant array, read-only; `bits` tells it apart: its bytes, or its identity if large."""
 
     name = "const"
+    cost = "none: it is given"
     shape: Shape
     dtype: DType
     bits: bytes | int
@@ -280,6 +282,7 @@ class Item(Op):
     """One result of a node that has several."""
 
     name = "item"
+    cost = "none: it is one of the results"
     index: int
 
     def infer(self, *inputs: Node) -> Aval:

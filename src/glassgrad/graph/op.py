@@ -27,6 +27,10 @@ class Op:
 
     name: ClassVar[str] = ""
     verb: ClassVar[str] = ""
+    domain: ClassVar[str] = "operands of fitting shapes"
+    kinks: ClassVar[str] = ""
+    cost: ClassVar[str] = ""
+    """The arithmetic on numbers that it does, in words; `flops` counts it."""
     fields: ClassVar[tuple[str, ...]] = ()
     _hash: int
 
@@ -76,6 +80,10 @@ class Op:
     def effect(self) -> str:
         """What it does to a gradient, in words."""
         return self.verb
+
+    def flops(self, node: Node) -> int:
+        """The operations on numbers of one node: a function such as exp is one, a choice none."""
+        return 0
 
     # -- what a subclass says ---------------------------------------------------------------
 

@@ -9,14 +9,11 @@ import numpy as np
 
 from glassgrad.array import Array
 from glassgrad.graph.errors import ShapeError
-from glassgrad.graph.family import Elementwise
 from glassgrad.graph.node import Node
 from glassgrad.graph.traverse import topological_order
 from glassgrad.nn.formula import Width, parameter_formula
 from glassgrad.nn.layer import Linear
 from glassgrad.nn.module import WATCH, Module, count_parameters, modules
-from glassgrad.ops.contract import Contract
-from glassgrad.ops.reduce import Reduce
 from glassgrad.transform.trace import trace_call
 from glassgrad.transform.tree import flatten
 
@@ -139,17 +136,4 @@ def _nodes(value: Any) -> list[Node]:
 
 def _operations(outputs: Sequence[Node], known: Any) -> int:
     """The operations on numbers between known nodes and outputs."""
-    return sum(_cost(node) for node in topological_order(outputs, known))
-
-
-def _cost(node: Node) -> int:
-    op = node.op
-    if isinstance(op, Elementwise):
-        return int(np.prod(node.shape, dtype=np.int64))
-    if isinstance(op, Reduce):
-        return int(np.prod(node.inputs[0].shape, dtype=np.int64))
-    if isinstance(op, Contract):
-        sizes = dict(zip((*op.lhs, *op.rhs), (*node.inputs[0].shape, *node.inputs[1].shape)))
-        return 2 * int(np.prod(list(sizes.values()), dtype=np.int64))
-    body = getattr(op, "body", None)
-    return getattr(op, "length", 1) * _operations(body.outputs, ()) if body is not None else 0
+    return sum(node.op.flops(node) for node in topological_order(outputs, known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import count
 
@@ -26,6 +27,7 @@ class Contract(Op):
 
     name = "contract"
     verb = "each operand's gradient is the contraction of the cotangent with the other operand"
+    cost = "2 for each product that is summed"
     lhs: Labels
     rhs: Labels
     out: Labels
@@ -51,6 +53,12 @@ class Contract(Op):
         if not {*self.out} <= sizes.keys():
             raise ShapeError(f"{self!r}: a label of the result stands in no operand")
         return tuple(sizes[label] for label in self.out), x.dtype
+
+    def flops(self, node: Node) -> int:
+        """A product and a sum for each combination of all labels."""
+        x, y = node.inputs
+        sizes = dict(zip((*self.lhs, *self.rhs), (*x.shape, *y.shape)))
+        return 2 * math.prod(sizes.values())
 
     @property
     def kind(self) -> str:

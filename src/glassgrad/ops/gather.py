@@ -31,7 +31,9 @@ class Take(Op):
     """
 
     name = "take"
+    domain = "indices from -n to n - 1 along an axis of length n"
     verb = "routes the gradient to the rows that were read; rows read twice sum"
+    cost = "none: it moves numbers"
     axis: int
 
     def infer(self, *inputs: Node) -> Aval:
@@ -54,7 +56,9 @@ class ScatterAdd(Op):
     """The first operand with the second added at integer indices; repeated indices sum."""
 
     name = "scatter_add"
+    domain = "indices from -n to n - 1 along an axis of length n"
     verb = "passes the gradient to the base, and its rows to what was added"
+    cost = "1 for each element that is added"
     axis: int
 
     def infer(self, *inputs: Node) -> Aval:
@@ -66,6 +70,10 @@ class ScatterAdd(Op):
                 f"shape {indices[0].shape} into shape {base.shape}{at_caller()}"
             )
         return base.shape, base.dtype
+
+    def flops(self, node: Node) -> int:
+        """One for each element that is added."""
+        return node.inputs[1].size
 
     def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
         """The cotangent for the base, its rows for the values."""
@@ -86,7 +94,9 @@ class Scatter(Op):
     """The first operand, the second written over it at integer indices; the last write stays."""
 
     name = "scatter"
+    domain = "indices from -n to n - 1 along an axis of length n"
     verb = "routes the gradient to what was written last, and to what was not overwritten"
+    cost = "none: it moves numbers"
     axis: int
 
     def infer(self, *inputs: Node) -> Aval:

@@ -22,6 +22,7 @@ class Scan(Op):
 
     name = "scan"
     verb = "runs the gradient backwards through the steps"
+    cost = "its body, at each step"
     body: Function
     carries: int
     rows: int
@@ -52,6 +53,10 @@ class Scan(Op):
         stacked = tuple(((self.length, *shape), dtype) for shape, dtype in results[c:])
         return (*results[:c], *stacked)
 
+    def flops(self, node: Node) -> int:
+        """At every step the body."""
+        return self.length * self.body.flops()
+
     def __repr__(self) -> str:
         return f"scan(length={self.length}, carries={self.carries}, rows={self.rows})"
 
@@ -75,6 +80,7 @@ class Cond(Op):
 
     name = "cond"
     verb = "runs the gradient through the branch that was taken"
+    cost = "the dearer of its branches"
     yes: Function
     no: Function
 
@@ -89,6 +95,10 @@ class Cond(Op):
             raise ShapeError(f"cond: the branches give {self.yes.results} and {self.no.results}")
         return self.yes.results
 
+    def flops(self, node: Node) -> int:
+        """The dearer of the branches."""
+        return max(self.yes.flops(), self.no.flops())
+
     def __repr__(self) -> str:
         return f"cond({len(self.yes.order)} or {len(self.no.order)} nodes)"
 
@@ -101,6 +111,7 @@ class While(Op):
 
     name = "while_loop"
     verb = "passes tangents through the steps; it has no reverse mode"
+    cost = "its test and its body, a step: how many there are, only the run tells"
     test: Function
     body: Function
     carries: int
@@ -116,6 +127,10 @@ class While(Op):
             raise ShapeError(f"while_loop: the carry is {given} and becomes {self.body.results}")
         return given
 
+    def flops(self, node: Node) -> int:
+        """Those of one step: how many there are, only the run tells."""
+        return self.test.flops() + self.body.flops()
+
     def __repr__(self) -> str:
         return f"while_loop(carries={self.carries})"
 
@@ -125,12 +140,17 @@ class Call(Op):
 
     name = "call"
     verb = "computes the function again, then its gradient"
+    cost = "its function"
     body: Function
 
     def infer(self, *inputs: Node) -> tuple[Aval, ...]:
         """What the function gives."""
         _check_operands("call", self.body, inputs)
         return self.body.results
+
+    def flops(self, node: Node) -> int:
+        """Those of the function."""
+        return self.body.flops()
 
     def __repr__(self) -> str:
         return f"remat({len(self.body.order)} nodes)"
@@ -146,6 +166,7 @@ class Custom(Op):
 
     name = "custom"
     verb = "passes the gradient by its own rule"
+    cost = "its function"
     body: Function
     back: Function | None
     ahead: Function | None
@@ -155,6 +176,10 @@ class Custom(Op):
         """What the function gives."""
         _check_operands("custom_rule", self.body, inputs)
         return self.body.results
+
+    def flops(self, node: Node) -> int:
+        """Those of the function."""
+        return self.body.flops()
 
     def __repr__(self) -> str:
         return f"custom_rule({len(self.body.order)} nodes)"

@@ -20,6 +20,7 @@ class Prefix(Linear):
 
     name = "cumsum"
     verb = "sums the gradient from the other end"
+    cost = "1 an element"
     axis: int
     backward: bool
 
@@ -31,6 +32,10 @@ class Prefix(Linear):
                 f"cumsum: axis {self.axis} is out of range for shape {x.shape}{at_caller()}"
             )
         return x.shape, x.dtype
+
+    def flops(self, node: Node) -> int:
+        """One an element."""
+        return node.size
 
     def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
         """The sums of the cotangent from the other end."""

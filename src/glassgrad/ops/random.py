@@ -26,6 +26,7 @@ class RandomBits(Op):
 
     name = "random_bits"
     verb = "passes no gradient: random words are integers"
+    cost = "none on reals: 10 rounds of integers for four words"
     shape: Shape
     stream: int
 

@@ -22,6 +22,7 @@ VERBS = {
     "all": "passes no gradient: its answer is yes or no",
     "logsumexp": "shares the gradient among the elements by their softmax",
 }
+OPERATIONS = {"any": 0, "all": 0, "logsumexp": 4}  # shift, exp, sum and the largest before
 LINEAR = "sum"
 CHOOSING = ("max", "min")
 
@@ -34,6 +35,8 @@ class Reduce(Op):
 
     name = "reduce"
     verb = "; ".join(f"{kind} {effect}" for kind, effect in VERBS.items())
+    kinks = "ties of max and min: the gradient is split equally"
+    cost = "1 an element of the operand, logsumexp 4, any and all none"
     kind: str
     axes: tuple[int, ...]
 
@@ -55,6 +58,10 @@ class Reduce(Op):
 
     def __repr__(self) -> str:
         return f"{self.kind}(axes={self.axes})"
+
+    def flops(self, node: Node) -> int:
+        """By its kind, for each element of the operand."""
+        return OPERATIONS.get(self.kind, 1) * node.inputs[0].size
 
     def spread(self, g: Node, x: Node) -> Node:
         """A reduced array repeated along the reduced axes, in the shape of the operand."""

@@ -18,6 +18,8 @@ class Sort(Op):
 
     name = "sort"
     verb = "routes each value's gradient back to where the value came from"
+    kinks = "ties: the gradient goes to the place that each value came from"
+    cost = "none: it compares and moves numbers"
     axis: int
 
     def infer(self, *inputs: Node) -> tuple[Aval, ...]:

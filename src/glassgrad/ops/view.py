@@ -83,6 +83,7 @@ class Update(Op):
 
     name = "update"
     verb = "routes the gradient to what was written, and to what was not overwritten"
+    cost = "none: it moves numbers"
     starts: tuple[int, ...]
     steps: tuple[int, ...]
 
@@ -116,6 +117,7 @@ class Concatenate(Op):
 
     name = "concatenate"
     verb = "cuts the gradient into the operands' parts"
+    cost = "none: it moves numbers"
     axis: int
 
     def infer(self, *inputs: Node) -> Aval:
