@@ -58,3 +58,19 @@ def test_without_a_place_the_largest_entry_is_told():
 def test_a_vector_has_no_story():
     with pytest.raises(CalculusError, match=r"gg\.explain of <lambda>: the result has shape"):
         gg.explain(lambda x: x * 2, np.ones(3))
+
+
+def test_a_story_told_inside_a_differentiated_function():
+    stories = []
+
+    def outer(w):
+        v = np.log(1 + np.exp(w))  # a form that is rewritten, were it not for the story
+        stories.append(gg.explain(lambda v: np.sum(v * v), v, at=(0, (1,))))
+        return np.sum(v)
+
+    w = np.array([1.0, 2.0])
+    gradient = gg.grad(outer)(w)
+    np.testing.assert_allclose(gradient, 1 / (1 + np.exp(-w)), rtol=1e-12)
+    assert stories[0].value == pytest.approx(2 * np.log1p(np.exp(2.0)), rel=1e-12)
+    (passing,) = stories[0].passings
+    assert passing.rule == "square" and passing.amount == stories[0].value

@@ -108,7 +108,7 @@ def explain(
     """
     traced = trace_call(f, args, {}, normal_argnums(argnums, len(args), "gg.explain"))
     y = scalar_output(traced, f, "gg.explain")
-    (stable,) = stabilise([y])
+    (stable,) = stabilise([y], keep=traced.nodes)
     ledger = reverse.backward({stable: ones_like(stable)}, traced.nodes)
     values = traced.trace.root().values
     gradients = [_values([ledger.cotangent(x)], values)[0] for x in traced.nodes]
