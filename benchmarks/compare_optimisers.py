@@ -3,8 +3,10 @@
     python benchmarks/compare_optimisers.py            # a table of the largest relative differences
     python benchmarks/compare_optimisers.py --write    # and PyTorch's numbers into the tests
 
-The problem is a layer with tanh and a mean of squares; SparseAdam has a table of which each step
-reads three rows. PyTorch must be installed (the extra `bench`).
+The problem is a layer with tanh and a mean of squares. Where rows of a table are the question,
+it is a table of which each step reads three rows; in the problem "weighted" some of these have
+weight 0, so that a row is read and its gradient is zero. PyTorch must be installed (the extra
+`bench`).
 """
 
 from __future__ import annotations
@@ -34,14 +36,15 @@ X, Y = grid(5, 3, stride=7), grid(5, 2, stride=5) / 2
 START = {"weight": grid(3, 2, stride=9), "bias": grid(2, stride=13)}
 TABLE = grid(6, 2, stride=11)
 ROWS = [[(3 * t) % 6, (t + 1) % 6, (3 * t) % 6] for t in range(STEPS)]
+WEIGHTS = [[float(t % 5 > 1), float(t % 4 > 0), float(t % 5 > 1)] for t in range(STEPS)]
 
 
 def loss(params, x, y):
     return np.mean((np.tanh(x @ params["weight"] + params["bias"]) - y) ** 2)
 
 
-def table_loss(table, rows):
-    return np.sum((table[rows] - 1) ** 2)
+def table_loss(table, rows, weights):
+    return np.sum(weights[:, None] * (table[rows] - 1) ** 2)
 
 
 # -- what is compared: our spelling, PyTorch's optimiser, its schedule -------------------------
@@ -86,7 +89,18 @@ OPTIMISERS = [
         lambda p: T.Adam(p, 0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
     ),
     (spec("AdamW", lr=0.05, weight_decay=0.1), lambda p: T.AdamW(p, 0.05, weight_decay=0.1)),
-    (spec("SparseAdam", lr=0.05), lambda p: T.SparseAdam(p, 0.05)),
+]
+
+TABLES = [
+    ("table", spec("SparseAdam", lr=0.05), lambda p: T.SparseAdam(p, 0.05)),
+    ("weighted", spec("SparseAdam", lr=0.05), lambda p: T.SparseAdam(p, 0.05)),
+    ("table", spec("Adam", lr=0.05, rows="exact"), lambda p: T.Adam(p, 0.05)),
+    ("weighted", spec("Adam", lr=0.05, rows="exact"), lambda p: T.Adam(p, 0.05)),
+    (
+        "weighted",
+        spec("AdamW", lr=0.05, weight_decay=0.1, rows="exact"),
+        lambda p: T.AdamW(p, 0.05, weight_decay=0.1),
+    ),
 ]
 
 SCHEDULES = [
@@ -111,11 +125,19 @@ SCHEDULES = [
 
 
 def cases():
-    """(our optimiser, PyTorch's, PyTorch's schedule or None) of every comparison."""
-    yield from ((ours, theirs, None) for ours, theirs in OPTIMISERS)
-    yield from ((spec("SGD", lr=ours), sgd, theirs) for ours, theirs in SCHEDULES)
+    """(problem, our optimiser, PyTorch's, PyTorch's schedule or None) of every comparison."""
+    yield from (("layer", ours, theirs, None) for ours, theirs in OPTIMISERS)
+    yield from ((problem, ours, theirs, None) for problem, ours, theirs in TABLES)
+    yield from (("layer", spec("SGD", lr=ours), sgd, theirs) for ours, theirs in SCHEDULES)
     name, theirs = SCHEDULES[-1]
-    yield spec("AdamW", lr=name), lambda p: T.AdamW(p, 0.3), theirs
+    yield "layer", spec("AdamW", lr=name), lambda p: T.AdamW(p, 0.3), theirs
+
+
+def batch(problem, t):
+    """What step t is given."""
+    if problem == "layer":
+        return X, Y
+    return np.array(ROWS[t]), np.array(WEIGHTS[t]) if problem == "weighted" else np.ones(3)
 
 
 # -- both sides ---------------------------------------------------------------------------------
@@ -127,34 +149,35 @@ def built(settings):
     return getattr(optim, values.pop("kind"))(**values)
 
 
-def ours(settings):
+def ours(problem, settings):
     opt = built(settings)
-    sparse = settings["kind"] == "SparseAdam"
-    params = TABLE if sparse else START
-    gradient = gg.grad(table_loss if sparse else loss)
+    params, function = (START, loss) if problem == "layer" else (TABLE, table_loss)
+
+    @gg.jit
+    def step(params, state, *given):
+        return opt.step(params, gg.grad(function)(params, *given), state)
+
     state = opt.init(params)
     for t in range(STEPS):
-        batch = (np.array(ROWS[t]),) if sparse else (X, Y)
-        params, state = opt.step(params, gradient(params, *batch), state)
-    return [params] if sparse else [params["weight"], params["bias"]]
+        params, state = step(params, state, *batch(problem, t))
+    return [params["weight"], params["bias"]] if problem == "layer" else [params]
 
 
-def theirs(settings, optimiser, schedule):
-    sparse = settings["kind"] == "SparseAdam"
-    start = [TABLE] if sparse else [START["weight"], START["bias"]]
+def theirs(problem, settings, optimiser, schedule):
+    start = [START["weight"], START["bias"]] if problem == "layer" else [TABLE]
     params = [torch.tensor(a, requires_grad=True) for a in start]
     opt = optimiser(params)
     plan = schedule(opt) if schedule else None
     for t in range(STEPS):
         opt.zero_grad()
-        if sparse:
-            rows = torch.tensor(ROWS[t])
-            read = torch.nn.functional.embedding(rows, params[0], sparse=True)
-            value = ((read - 1) ** 2).sum()
-        else:
+        first, second = map(torch.tensor, batch(problem, t))
+        if problem == "layer":
             weight, bias = params
-            z = torch.tensor(X) @ weight + bias
-            value = ((torch.tanh(z) - torch.tensor(Y)) ** 2).mean()
+            value = ((torch.tanh(first @ weight + bias) - second) ** 2).mean()
+        else:
+            sparse = settings["kind"] == "SparseAdam"
+            read = torch.nn.functional.embedding(first, params[0], sparse=sparse)
+            value = (second[:, None] * (read - 1) ** 2).sum()
         value.backward()
         opt.step()
         if plan is not None:
@@ -169,12 +192,12 @@ def main():
     warnings.filterwarnings("ignore", module="torch")
     found = []
     print(f"{'largest relative difference after':<72}{STEPS} steps, PyTorch {torch.__version__}")
-    for settings, optimiser, schedule in cases():
-        expected = theirs(settings, optimiser, schedule)
-        gaps = [np.max(np.abs(a / b - 1)) for a, b in zip(ours(settings), expected)]
+    for problem, settings, optimiser, schedule in cases():
+        expected = theirs(problem, settings, optimiser, schedule)
+        gaps = [np.max(np.abs(a / b - 1)) for a, b in zip(ours(problem, settings), expected)]
         print(f"{built(settings)!r:<110} {max(gaps):.1e}")
         numbers = np.concatenate([a.ravel() for a in expected]).tolist()
-        found.append({"optimiser": settings, "after": numbers})
+        found.append({"problem": problem, "optimiser": settings, "after": numbers})
     if arguments.write:
         made = {"made_by": "benchmarks/compare_optimisers.py --write", "torch": torch.__version__}
         REFERENCE.write_text(json.dumps({**made, "steps": STEPS, "cases": found}, indent=1) + "\n")

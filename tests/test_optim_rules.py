@@ -18,6 +18,7 @@ ALL = [
     optim.Adam(),
     optim.AdamW(),
     optim.SparseAdam(),
+    optim.Adam(rows="exact"),
     optim.Clipped(optim.Adam(), norm=1.0, value=0.5),
     optim.Accumulated(optim.SGD(lr=0.1), every=2),
 ]
@@ -91,8 +92,8 @@ def test_gradients_of_something_else_are_refused():
 def test_settings_that_make_no_sense():
     with pytest.raises(ValueError, match="nesterov=True"):
         optim.SGD(lr=0.1, nesterov=True)
-    with pytest.raises(ValueError, match=r"rows='exact'.*not there yet"):
-        optim.Adam(rows="exact")
+    with pytest.raises(ValueError, match=r"rows='some': it is one of 'dense', 'lazy', 'exact'"):
+        optim.Adam(rows="some")
     with pytest.raises(ValueError, match="moves every row"):
         optim.Adam(rows="lazy", weight_decay=0.1)
     with pytest.raises(ValueError, match="every is at least 1"):
@@ -131,6 +132,45 @@ def test_rows_that_are_not_touched_stay_to_the_bit():
     moved = np.flatnonzero((new != table).any(axis=1))
     assert moved.tolist() == [3, 7, 11]
     assert np.flatnonzero(state.slots["mean"].any(axis=1)).tolist() == [3, 7, 11]
+
+
+SPARSE = {
+    "rows": lambda t, i: np.sum(t[i] ** 2 * np.arange(1.0, 4)),
+    "rows twice": lambda t, i: np.sum(t[i] ** 2 * 3) - np.sum(np.sin(t[i + 1])) / 4,
+    "elements": lambda t, i: np.sum(t[i, [0, 2, 1]] ** 2),
+    "in single precision": lambda t, i: np.sum(t.astype(np.float32)[i] ** 2).astype(float),
+    "no rows at all": lambda t, i: np.sum(t[i] ** 2) + np.sum(t**2),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+@pytest.mark.parametrize("rows", ["lazy", "exact"])
+def test_rows_of_a_table_move_as_an_array_of_gradients_says(rows, name):
+    table, opt = RNG.normal(size=(9, 3)), optim.Adam(lr=0.1, rows=rows)
+    places = [np.array([3, 3, -2]), np.array([7, 1, 3]), np.array([0, 7, 7])]
+    compiled = gg.jit(lambda t, s, i: opt.step(t, gg.grad(SPARSE[name])(t, i), s))
+    now, state = table, opt.init(table)
+    then, memory = table, opt.init(table)
+    for i in places:
+        now, state = opt.step(now, gg.grad(SPARSE[name])(now, i), state)
+        then, memory = compiled(then, memory, i)
+    np.testing.assert_allclose(then, now, rtol=1e-12)
+    for slot in ("mean", "square"):
+        np.testing.assert_allclose(memory.slots[slot], state.slots[slot], rtol=1e-12)
+
+
+def test_exact_rows_are_dense_steps():
+    table = RNG.normal(size=(9, 3))
+    dense, exact = optim.Adam(lr=0.1), optim.Adam(lr=0.1, rows="exact")
+
+    def trained(opt):
+        step = gg.jit(lambda t, s, i: opt.step(t, gg.grad(SPARSE["rows"])(t, i), s))
+        new, state = table, opt.init(table)
+        for i in ([3, 3, 7], [7, 1, 3], [0, 7, 7], [2, 2, 2]):
+            new, state = step(new, state, np.array(i))
+        return new
+
+    np.testing.assert_array_equal(trained(exact), trained(dense))
 
 
 def test_clipping():

@@ -9,18 +9,24 @@ from typing import Any
 import numpy as np
 
 from glassgrad.optim.optimiser import Rate, Rule, Slots
-from glassgrad.optim.rows import where_touched
+from glassgrad.optim.rows import change_rows, used_rows, where_touched
 
-ROWS = ("dense", "lazy")
+ROWS = ("dense", "lazy", "exact")
 
 
 @dataclass(frozen=True)
 class Adam(Rule):
     """Each step is p - lr·m̂ / (√v̂ + eps), with bias-corrected running means m̂ of g and v̂ of g².
 
-    With `rows="lazy"` only the rows of an array move whose gradient is not all zero, and only their
-    means; rows that were not used stay as they are to the bit. That is SparseAdam, which adds eps
-    before the correction: p - lr·√(1-β₂ᵗ)/(1-β₁ᵗ) · m / (√v + eps).
+    `rows` says what becomes of the rows of a table that a step did not use:
+
+    - "dense": they are moved by what their means remember, as every array is;
+    - "exact": the same numbers as "dense"; of a row-sparse gradient in a compiled step only the
+      used rows are added to the means, and the gradient need not be made dense;
+    - "lazy": they stay as they are to the bit, and so do their means. That is SparseAdam, which
+      adds eps before the correction: p - lr·√(1-β₂ᵗ)/(1-β₁ᵗ) · m / (√v + eps). Used are, in a
+      compiled step, the rows that were read; of a gradient that is an array of numbers, those that
+      are not all zero.
 
     >>> opt = Adam(lr=0.001)
     >>> p = np.array([1.0, -2.0])
@@ -40,11 +46,7 @@ class Adam(Rule):
     def __post_init__(self) -> None:
         """Refuse a way to treat rows that is not known, and decay of rows that are not touched."""
         if self.rows not in ROWS:
-            raise ValueError(
-                f"rows={self.rows!r}: it is {' or '.join(map(repr, ROWS))}. "
-                "Rows that are caught up to what dense steps would give ('exact') are not there "
-                "yet; use 'dense' for those numbers."
-            )
+            raise ValueError(f"rows={self.rows!r}: it is one of {', '.join(map(repr, ROWS))}")
         if self.rows == "lazy" and self.weight_decay:
             raise ValueError(
                 "weight_decay moves every row, rows='lazy' only those that were used: choose one, "
@@ -62,16 +64,38 @@ class Adam(Rule):
 
     def move(self, p: Any, g: Any, old: Slots, *numbers: Any) -> tuple[Any, Slots]:
         """One array."""
-        size, root = numbers
-        b1, b2 = self.betas
-        m = b1 * old["mean"] + (1 - b1) * g
-        v = b2 * old["square"] + (1 - b2) * (g * g)
-        if self.rows == "dense":
-            return p - size * (m / (np.sqrt(v) / root + self.eps)), {"mean": m, "square": v}
-        moved = p - size * root * (m / (np.sqrt(v) + self.eps))
-        before = {"p": p, **old}
-        after = where_touched(g, {"p": moved, "mean": m, "square": v}, before)
+        rows = None if self.rows == "dense" else used_rows(g)
+        now = {"p": p, "g": g, **old}
+        if self.rows != "lazy":
+            after = self._remembered(g, old) if rows is None else self._scattered(rows, g, old)
+            after["p"] = self._dense(p, after, *numbers)
+        elif rows is None:
+            after = where_touched(g, self._lazily(now, *numbers), now)
+        else:
+            after = change_rows(rows, now, lambda part: self._lazily(part, *numbers))
         return after.pop("p"), after
+
+    def _remembered(self, g: Any, old: Slots) -> Slots:
+        b1, b2 = self.betas
+        mean, square = b1 * old["mean"], b2 * old["square"]
+        return {"mean": mean + (1 - b1) * g, "square": square + (1 - b2) * (g * g)}
+
+    def _scattered(self, rows: Any, g: Any, old: Slots) -> Slots:
+        """The same means, to which only the used rows of the gradient are added."""
+        b1, b2 = self.betas
+        faded = {"g": g, "mean": b1 * old["mean"], "square": b2 * old["square"]}
+        return change_rows(rows, faded, lambda part: {
+            "mean": part["mean"] + (1 - b1) * part["g"],
+            "square": part["square"] + (1 - b2) * (part["g"] * part["g"]),
+        })  # fmt: skip
+
+    def _dense(self, p: Any, means: Slots, size: Any, root: Any) -> Any:
+        return p - size * (means["mean"] / (np.sqrt(means["square"]) / root + self.eps))
+
+    def _lazily(self, now: Slots, size: Any, root: Any) -> Slots:
+        new = self._remembered(now["g"], now)
+        step = size * root * (new["mean"] / (np.sqrt(new["square"]) + self.eps))
+        return {"p": now["p"] - step, **new}
 
 
 @dataclass(frozen=True)

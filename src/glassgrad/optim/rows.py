@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from glassgrad.array.handle import Array, as_node
+from glassgrad.graph.family import literal, reshape
+from glassgrad.graph.node import Node
+from glassgrad.ops.gather import ScatterAdd
+from glassgrad.ops.view import concatenate
 from glassgrad.optim.optimiser import Slots
 
 
@@ -24,3 +30,42 @@ def where_touched(g: Any, new: Slots, old: Slots) -> Slots:
     """The new arrays in the rows that the gradient touched, the old ones elsewhere."""
     chosen = touched(g)
     return {name: np.where(chosen, new[name], old[name]) for name in new}
+
+
+def used_rows(g: Any) -> Array | None:
+    """The rows that a row-sparse gradient was read from, some perhaps twice; None for any other.
+
+    A traced gradient says which they are: rows added into zeros, a sum of such, or a multiple.
+    """
+    found = _places(g.node) if isinstance(g, Array) else None
+    if found is None:
+        return None
+    return Array(concatenate([reshape(i, (i.size,)) for i in found]))
+
+
+def _places(node: Node) -> list[Node] | None:
+    """The row indices of a node that is zero in all other rows."""
+    if isinstance(node.op, ScatterAdd) and node.op.axis == 0:
+        base, _, rows = node.inputs[:3]
+        before = [] if literal(base) == 0 else _places(base)
+        return None if before is None else [*before, rows]
+    if node.name == "add":
+        parts = [_places(x) for x in node.inputs]
+        return None if None in parts else [i for part in parts for i in part or ()]
+    if node.name in ("multiply", "divide", "negative", "cast"):
+        operands = node.inputs[:1] if node.name == "divide" else node.inputs
+        return next((found for x in operands if (found := _places(x)) is not None), None)
+    return None
+
+
+def change_rows(rows: Array, before: Slots, change: Callable[[Slots], Slots]) -> Slots:
+    """The arrays of `before` with some rows changed; a row that is named twice changes once.
+
+    `change` is given the rows of every array and gives those that are new.
+    """
+    trace = rows.node.trace
+    handles = {name: Array(as_node(x, trace)) for name, x in before.items()}
+    new = change({name: x[rows] for name, x in handles.items()})
+    for name, part in new.items():
+        handles[name][rows] = part
+    return {name: handles[name] for name in new}
