@@ -21,6 +21,7 @@ from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.function import Function as Body
 from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
 from glassgrad.rewrite.pipeline import finish, stabilise
+from glassgrad.transform.donate import Donated, as_donated, donated_pairs
 from glassgrad.transform.trace import Function, argument_names, label_of
 from glassgrad.transform.tree import Tree, flatten, paths, unflatten
 
@@ -68,13 +69,14 @@ class Jit:
 
     __slots__ = ("__call__", "__dict__", "__weakref__")
 
-    def __init__(self, f: Function, engine: str, check: bool) -> None:
+    def __init__(self, f: Function, engine: str, check: bool, donate: Donated = ()) -> None:
         if engine not in ENGINES:
             raise CalculusError(f"gg.jit: engine is one of {', '.join(ENGINES)}, not {engine!r}")
         update_wrapper(self, f, updated=())
         self.f = f
         self.engine = engine
         self.check = check
+        self.donate = donate
         self.programs: dict[Key, list[Specialisation]] = {}
         self.__call__: Callable[..., Any] = self._general
 
@@ -118,11 +120,23 @@ class Jit:
             chained = sum(map(len, self.programs.values())) < CHAINED
             receiver = self.__call__ if chained else self._general
             takes = [_takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
-            program, self.__call__ = _native_call(final, inputs, call, takes, receiver)
+            donated = self._donated(leaves, tree, inputs, result, outputs)
+            program, self.__call__ = _native_call(final, inputs, call, takes, receiver, donated)
         else:
             program = ENGINES[self.engine](final, inputs)
         trace.root().values.clear()  # the program outlives the arrays that it was traced with
         return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
+
+    def _donated(
+        self, leaves: Sequence[Any], tree: Tree, inputs: Sequence[Node], result: Tree,
+        outputs: Sequence[Node],
+    ) -> dict[int, int]:  # fmt: skip
+        """Which outputs take which inputs' memory."""
+        if not self.donate:
+            return {}
+        numbered = iter(inputs)
+        nodes = [None if isinstance(leaf, bool) else next(numbered) for leaf in leaves]
+        return donated_pairs(self.f, self.donate, tree, nodes, result, outputs)
 
     def _trace(
         self, leaves: Sequence[Any], tree: Tree
@@ -215,6 +229,7 @@ def _native_call(
     call: tuple[Any, Any],
     takes: Sequence[str],
     receiver: Callable[..., Any],
+    donated: dict[int, int],
 ) -> tuple[Program, Callable[..., Any]]:
     """The program, and its builtin, which gives calls of another signature to the receiver."""
     from glassgrad.engines.native.call import ArraySpec, Signature
@@ -225,7 +240,9 @@ def _native_call(
         tuple(ArraySpec(n.shape, n.dtype, scalar=n.shape == ()) for n in outputs),
         *call,
     )
-    program = NativeProgram(outputs, inputs, signature=signature, receiver=receiver)
+    program = NativeProgram(
+        outputs, inputs, signature=signature, receiver=receiver, donated=donated
+    )
     return program, program.fast
 
 
@@ -264,7 +281,13 @@ def _result(known: Specialisation, values: Sequence[Any]) -> Any:
     return unflatten(known.result, [v if v.ndim else v[()] for v in values])
 
 
-def jit(f: Callable[..., Any] | None = None, *, engine: str = "native", check: bool = False) -> Any:
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    engine: str = "native",
+    check: bool = False,
+    donate: int | str | Sequence[int | str] = (),
+) -> Any:
     """The function compiled whole: traced at the first call of a signature, then run as a program.
 
     `engine` is "native" (machine code) or "reference" (NumPy, node by node). Nothing falls back
@@ -273,10 +296,18 @@ def jit(f: Callable[..., Any] | None = None, *, engine: str = "native", check: b
     differ. With `check` the function is traced twice, and a difference (random numbers, a changing
     global) is an error. `.report()` says what was compiled.
 
+    `donate` names arguments (positions, names, or several) whose arrays may be overwritten: a
+    result of the same structure, shape and dtype is then returned in their memory, as the same
+    array objects, which saves memory and time. Whoever still holds a donated array sees the new
+    numbers in it, and after an error in the call it may hold any numbers. An array that cannot be
+    written over (read-only, not contiguous, sharing memory with another argument) is left as it
+    is, and its result is a fresh array. The reference engine always returns fresh arrays.
+
     >>> import glassgrad as gg, numpy as np
     >>> gg.jit(lambda x: np.sum(x**2), engine="reference")(np.arange(3.0))
     np.float64(5.0)
     """
+    donated = as_donated(donate)
     if f is None:
-        return lambda function: Jit(function, engine, check)
-    return Jit(f, engine, check)
+        return lambda function: Jit(function, engine, check, donated)
+    return Jit(f, engine, check, donated)

@@ -8,14 +8,15 @@ goes to the *receiver*: a Python callable that gets the same arguments, converts
 Result arrays are fresh: the caller never sees an array change that it still holds. The two latest
 results are remembered, and one that nobody else refers to any more is filled again instead of
 allocating, which saves an allocation, and the page faults of large ones, in every step of a loop.
+A result that takes a donated argument's memory is that argument, handed back.
 """
 
 from __future__ import annotations
 
 import ctypes
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from types import MemberDescriptorType
 from typing import Any
 
@@ -32,13 +33,16 @@ class ArraySpec:
     """The shape and dtype of one argument or result.
 
     `scalar`: returned as a NumPy scalar. `takes`: "array", "float" (a Python float, exactly),
-    "both", or "never" (all goes to the receiver).
+    "both", or "never" (all goes to the receiver). `written`: an argument whose memory a result
+    takes; that result has the argument's number as its `donor`.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     scalar: bool = False
     takes: str = "both"
+    written: bool = False
+    donor: int = -1
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,18 @@ class Signature:
             Tree(tuple, tuple(range(len(outputs)))),
         )  # fmt: skip
 
+    def donating(self, donated: Mapping[int, int]) -> Signature:
+        """The same calls, where some results (by number) take the memory of arguments."""
+        inputs, outputs = list(self.inputs), list(self.outputs)
+        for o, i in donated.items():
+            inputs[i] = replace(inputs[i], takes="array", written=True)
+            outputs[o] = replace(outputs[o], scalar=False, donor=i)
+        return replace(self, inputs=tuple(inputs), outputs=tuple(outputs))
+
 
 ENTRY = "call"
 _ARGUMENTS, _RESULTS, _POOL = "argument_records", "result_records", "result_pool"
+_APART = "last_apart"
 _KEYS, _ARENA, _ARENAS = "dict_keys", "arena_address", "arena_slots"
 
 
@@ -118,9 +131,12 @@ class Entry:
                 self._match(tree, field(f, args, 8 * i), leaves)
         records, results = f.symbol(_ARGUMENTS), f.symbol(_RESULTS)
         need(f, self._shared("gg_arguments", I1, leaves, records, f.index(n), inputs), self.miss)
+        if any(spec.written for spec in s.inputs):
+            apart = self._shared("gg_apart", I1, inputs, records, f.index(n), f.symbol(_APART))
+            need(f, apart, self.miss)
         arena = self._arena()
         taken = self._shared(
-            "gg_results", I1, f.symbol(_POOL), results, f.index(m), arrays, outputs
+            "gg_results", I1, f.symbol(_POOL), results, f.index(m), arrays, outputs, leaves, inputs
         )
         failed, bad = f.label("failed"), f.label("bad")
         need(f, taken, failed)
@@ -296,6 +312,7 @@ class FastCall:
     def __init__(self, signature: Signature, keys: Sequence[Any], arenas: Arenas) -> None:
         self._records = Records(signature.inputs), Records(signature.outputs)
         self._pool = (ctypes.c_void_p * (KEPT * max(1, len(signature.outputs))))()
+        self._apart = (ctypes.c_void_p * max(1, len(signature.inputs)))()
         self._keys = list(keys)
         self._key_table = (ctypes.c_void_p * max(1, len(keys)))(*map(id, self._keys))
         self._arena, self._slots = ctypes.c_void_p(arenas.first), arenas.slots
@@ -308,6 +325,7 @@ class FastCall:
             _ARGUMENTS: arguments.address, _RESULTS: results.address,
             _POOL: ctypes.addressof(self._pool), _KEYS: ctypes.addressof(self._key_table),
             _ARENA: ctypes.addressof(self._arena), _ARENAS: self._slots,
+            _APART: ctypes.addressof(self._apart),
         }  # fmt: skip
 
     def bind(

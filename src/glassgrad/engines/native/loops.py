@@ -63,8 +63,12 @@ def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value 
         lanes=lanes, status=status,
     )  # fmt: skip
 
+    early = step.early()
+
     def point(i: Value | None, mask: Value | None) -> None:
         memo: dict[Expr, Lanes] = {}
+        for load in early:
+            nest.value(load, i, mask, memo)
         for store in step.stores:
             nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
 
@@ -78,6 +82,8 @@ def _vectors(flat: FlatNest, step: Loop, total: int) -> None:
         mask = flat.f.tail_mask(flat.lanes, total - at) if total - at < flat.lanes else None
         memo: dict[Expr, Lanes] = {}
         i = flat.f.index(at)
+        for load in step.early():
+            flat.value(load, i, mask, memo)
         for store in step.stores:
             flat.store(store, flat.value(store.expr, i, mask, memo), i, mask)
 
@@ -198,6 +204,8 @@ class _Reducer:
     def _finish_scalar(self, total: Value) -> None:
         nest, step = self.nest, self.step
         nest.scalars[step.seed] = self.k.wrap(total, step.seed.dtype)
+        for load in step.early():
+            nest.scalar(load)
         for store in step.stores:
             nest.store(store, nest.scalar(store.expr), None, None)
 
@@ -215,6 +223,8 @@ class _Reducer:
         start = [self._identity(self.lanes)] * count
         chains = nest.open(order, lambda c: self._rows(list(c), rows, i, mask), start)
         memo: dict[Expr, Lanes] = {step.seed: self.k.wrap(self._tree(chains), step.seed.dtype)}
+        for load in step.early():
+            nest.value(load, i, mask, memo)
         for store in step.stores:
             nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
 

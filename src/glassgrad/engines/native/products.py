@@ -30,6 +30,12 @@ def scratch_bytes(step: Multiply, target: Target) -> int:
     return cut.scratch
 
 
+def keeps_partial_sums(step: Multiply, target: Target) -> bool:
+    """Whether sums of a part of k lie in the result's memory for a while."""
+    cut = tiling(product_of(step), target.vector_bytes, target.registers)
+    return step.k > cut.depth
+
+
 def result_store(step: Multiply) -> Store:
     """The store whose buffer the product writes to, and keeps partial sums in."""
     whole = Strided.contiguous(step.shape)
@@ -65,6 +71,8 @@ class Epilogue:
             nest.hoist()
             if not lanes:
                 nest.scalars[step.seed] = seed
+            for load in step.early():
+                nest.value(load, column, mask, memo)
             for store in step.stores:
                 if store is not self.result:
                     nest.store(store, nest.value(store.expr, column, mask, memo), column, mask)
@@ -117,4 +125,7 @@ def emit_multiply(
         each(0, bases)
 
 
-__all__ = ["PTR", "Epilogue", "emit_multiply", "product_of", "result_store", "scratch_bytes"]
+__all__ = [
+    "PTR", "Epilogue", "emit_multiply", "keeps_partial_sums", "product_of", "result_store",
+    "scratch_bytes",
+]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from glassgrad.engines import reference
 from glassgrad.engines.native import cost, pyabi, underway
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
+from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Apply, Buffer, walk
 from glassgrad.engines.native.layout import Layout
@@ -38,7 +39,12 @@ _PART = 256
 
 
 class NativeProgram:
-    """Machine code for some outputs of a graph; call it with one array for each input."""
+    """Machine code for some outputs of a graph; call it with one array for each input.
+
+    `donated` maps numbers of outputs to numbers of inputs of the same shape and dtype: the output
+    is returned in that input's memory, as the same object. An argument that cannot be written to
+    (read-only, of another layout, or in the memory of another argument) is copied first.
+    """
 
     fast: Callable[..., Any]
 
@@ -46,6 +52,7 @@ class NativeProgram:
         self, outputs: Sequence[Node], inputs: Sequence[Node], *, target: Target | None = None,
         cache: ObjectCache | None = None, signature: Signature | None = None,
         receiver: Callable[..., Any] | None = None, name: str = "step",
+        donated: Mapping[int, int] | None = None,
     ) -> None:  # fmt: skip
         started = time.perf_counter()
         self.outputs, self.inputs, self.name = list(outputs), list(inputs), name
@@ -54,9 +61,13 @@ class NativeProgram:
             if not isinstance(node.op, Input):
                 raise GraphError(f"a program's inputs must be variables, not {node!r}")
         self.planner = Planner(self.outputs, self.inputs)
-        self.steps = self.planner.plan()
+        self.donated = dict(donated or {})
+        self._check_donated()
+        donation = Donation(self.planner.plan(), self.donated, self.target)
+        self.steps = donation.settled()
+        self.copied_back = len(donation.copies)
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
-        self.signature = signature or Signature.flat(*specs)
+        self.signature = (signature or Signature.flat(*specs)).donating(self.donated)
         self.long = cost.of_steps(self.steps) >= cost.LONG
         code = _Code(self)
         self.text_size = len(code.text)
@@ -65,6 +76,17 @@ class NativeProgram:
         self.code_size = len(obj)
         self._link(obj, code, receiver or self._converted)
         self.compile_seconds = time.perf_counter() - started
+
+    def _check_donated(self) -> None:
+        if len(set(self.donated.values())) < len(self.donated):
+            raise GraphError(f"two outputs cannot be in the memory of one input: {self.donated}")
+        for o, i in self.donated.items():
+            y, x = self.outputs[o], self.inputs[i]
+            if (y.shape, y.dtype) != (x.shape, x.dtype):
+                raise ShapeError(
+                    f"output {o} is {y.dtype}{list(y.shape)} and cannot be in the memory of input "
+                    f"{i}, which is {x.dtype}{list(x.shape)}"
+                )
 
     # -- linking --------------------------------------------------------------
 
@@ -99,7 +121,13 @@ class NativeProgram:
                 f"{self.name}() takes {len(self.inputs)} arrays, {len(arrays)} were given"
             )
         ready = [argument(x, node) for x, node in zip(arrays, self.inputs)]
-        results = [np.empty(node.shape, node.dtype) for node in self.outputs]
+        for i in self.donated.values():
+            if ready[i] is not arrays[i] or not _is_free(ready, i):
+                ready[i] = ready[i].copy()
+        results = [
+            ready[self.donated[o]] if o in self.donated else np.empty(node.shape, node.dtype)
+            for o, node in enumerate(self.outputs)
+        ]
         if self._kernel(*([a.ctypes.data for a in arrays] for arrays in (ready, results))):
             self._explain(ready)
         return results
@@ -127,6 +155,11 @@ class NativeProgram:
             f"{1e3 * self.compile_seconds:.1f} ms",
             f"target {self.target.cpu}, vectors of {8 * self.target.vector_bytes} bits",
         ]
+        if self.donated:
+            lines.append(
+                f"{len(self.donated)} results in the memory of arguments, "
+                f"{self.copied_back} of them computed apart and copied there"
+            )
         for i, step in enumerate(self.steps):
             ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
             inside = Counter(x.op.name for x in walk(step.roots()) if isinstance(x, Apply))
@@ -163,6 +196,12 @@ def argument(x: Any, node: Node) -> np.ndarray:
             f"argument {label!r} has shape {x.shape}, the program was compiled for {node.shape}"
         )
     return np.require(x, node.dtype, ["C", "A"])
+
+
+def _is_free(arrays: Sequence[np.ndarray], i: int) -> bool:
+    """Whether an argument may be written to, and none of the others lies in its memory."""
+    others = (x for j, x in enumerate(arrays) if j != i)
+    return arrays[i].flags.writeable and not any(np.may_share_memory(arrays[i], x) for x in others)
 
 
 class _Code:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from glassgrad.engines.native.target import Target
 from glassgrad.version import __version__
 
 KEPT = 2  # results remembered for each output
-FIELDS = 8  # words of a record
-DESCR, SCALAR_TYPE, DIMS, NDIM, ORDER, TAKES, AS_SCALAR = range(7)  # of a record
+FIELDS = 10  # words of a record
+DESCR, SCALAR_TYPE, DIMS, NDIM, ORDER, TAKES, AS_SCALAR, NEEDS, DONOR, BYTES = range(FIELDS)
 TAKES_FLOAT, TAKES_SCALAR, TAKES_ARRAY = 1, 2, 4
-_EXPORTS = ("gg_arguments", "gg_results", "gg_release", "gg_leaf", "gg_tuple")
+_EXPORTS = ("gg_arguments", "gg_apart", "gg_results", "gg_release", "gg_leaf", "gg_tuple")
 
 
 class Records:
@@ -35,10 +36,12 @@ class Records:
         self._dims = [(ctypes.c_ssize_t * max(1, len(s.shape)))(*s.shape) for s in specs]
         known = pyabi.addresses()
         for i, (spec, dims) in enumerate(zip(specs, self._dims)):
+            needs = pyabi.C_CONTIGUOUS | pyabi.ALIGNED | (pyabi.WRITEABLE * spec.written)
             record = [
                 known[pyabi.descr(spec.dtype)], known[pyabi.scalar_type(spec.dtype)],
                 ctypes.addressof(dims), len(spec.shape), ord(spec.dtype.byteorder),
-                _takes(spec), int(spec.scalar), 0,
+                _takes(spec), int(spec.scalar), needs, spec.donor,
+                prod(spec.shape) * spec.dtype.itemsize,
             ]  # fmt: skip
             self._words[FIELDS * i : FIELDS * (i + 1)] = record
         self.address = ctypes.addressof(self._words)
@@ -47,7 +50,7 @@ class Records:
 def _takes(spec: Any) -> int:
     if spec.takes in ("float", "never"):
         return TAKES_FLOAT if spec.takes == "float" else 0
-    if spec.shape:
+    if spec.shape or spec.written:
         return TAKES_ARRAY
     number = spec.takes == "both" and spec.dtype == np.float64
     return TAKES_ARRAY | TAKES_SCALAR | (TAKES_FLOAT if number else 0)
@@ -58,7 +61,7 @@ def addresses() -> dict[str, int]:
     """The addresses of the shared functions, linked at the first call."""
     target = Target.host()
     module = Module(target)
-    for emit in (_emit_matches, _emit_arguments, _emit_obtain, _emit_results, _emit_handing):
+    for emit in _PARTS:
         emit(module)
     cache_ = ObjectCache(user_cache_folder())
     obj, _ = compiled(module.text(), target, cache_, __version__)
@@ -142,8 +145,8 @@ def _emit_arguments(module: Module) -> None:
         f.jump_if(is_type(f, x, "PyArray_Type"), array, number)
         f.begin(array)
         need(f, f.compare("ne", takes & TAKES_ARRAY, 0), no)
-        flags = f.const(I32, pyabi.C_CONTIGUOUS | pyabi.ALIGNED)
-        need(f, f.call("matches", I1, x, record, flags), no)
+        needs = _word(f, record, NEEDS, I32)
+        need(f, f.call("matches", I1, x, record, needs), no)
         elements, array_end = field(f, x, pyabi.DATA), f.block
         f.jump(done)
         f.begin(number)
@@ -158,6 +161,41 @@ def _emit_arguments(module: Module) -> None:
         f.store(where, f.at(data, PTR, i))
 
     f.loop(0, count, 1, one)
+    f.ret(f.const(I1, 1))
+    f.begin(no)
+    f.ret(f.const(I1, 0))
+
+
+def _emit_apart(module: Module) -> None:
+    """``i1 (data, records, count, last)``: no argument that is written to overlaps another.
+
+    `last` are the addresses for which this was found before; only others are looked at.
+    """
+    f = module.function("gg_apart", I1, [PTR, PTR, I64, PTR])
+    data, records, count, last = f.params
+    no = f.label("no")
+
+    def span(i: Value) -> tuple[Value, Value, Value]:
+        record, start = f.at(records, I8, i * (8 * FIELDS)), f.load(I64, f.at(data, PTR, i))
+        return start, start + _word(f, record, BYTES), _word(f, record, NEEDS)
+
+    def one(i: Value) -> None:
+        start, end, needs = span(i)
+
+        def compare() -> None:
+            def other(j: Value) -> None:
+                a, b, also = span(j)
+                written = f.compare("ne", (needs | also) & pyabi.WRITEABLE, 0)
+                meets = f.compare("ult", start, b) & f.compare("ult", a, end)
+                fine = f.compare("eq", i, j) | ~(written & meets)
+                need(f, fine, no)
+
+            f.loop(0, count, 1, other)
+
+        f.branch(f.compare("ne", start, f.load(I64, f.at(last, PTR, i))), compare)
+
+    f.loop(0, count, 1, one)
+    f.loop(0, count, 1, lambda i: f.store(f.load(PTR, f.at(data, PTR, i)), f.at(last, PTR, i)))
     f.ret(f.const(I1, 1))
     f.begin(no)
     f.ret(f.const(I1, 0))
@@ -219,12 +257,13 @@ def _drop(f: Function, x: Value) -> None:
 
 
 def _emit_results(module: Module) -> None:
-    """``i1 (pool, records, count, arrays, data)``: result arrays and their elements' addresses.
+    """``i1 (pool, records, count, arrays, data, objects, given)``: result arrays and addresses.
 
     A result that is handed out as a scalar needs no array: its place in the table takes its bits.
+    One with a donor is that argument, out of `objects`; `given` are the addresses of these.
     """
-    f = module.function("gg_results", I1, [PTR, PTR, I64, PTR, PTR])
-    pool, records, count, arrays, data = f.params
+    f = module.function("gg_results", I1, [PTR, PTR, I64, PTR, PTR, PTR, PTR])
+    pool, records, count, arrays, data, objects, given = f.params
     failed = f.label("failed")
     f.loop(0, count, 1, lambda i: f.store(f.const(PTR, 0), f.at(arrays, PTR, i)))
 
@@ -237,8 +276,20 @@ def _emit_results(module: Module) -> None:
             f.store(made, place)
             return [field(f, made, pyabi.DATA)]
 
-        scalar = f.compare("ne", _word(f, record, AS_SCALAR), 0)
-        f.store(f.branch(scalar, lambda: [place], array)[0], f.at(data, PTR, i))
+        donor = _word(f, record, DONOR)
+
+        def handed() -> list[Value]:
+            x = f.load(PTR, f.at(objects, PTR, donor))
+            _hold(f, x)
+            f.store(x, place)
+            return [f.load(PTR, f.at(given, PTR, donor))]
+
+        def made_anew() -> list[Value]:
+            scalar = f.compare("ne", _word(f, record, AS_SCALAR), 0)
+            return f.branch(scalar, lambda: [place], array)
+
+        fresh = f.compare("slt", donor, 0)
+        f.store(f.branch(fresh, made_anew, handed)[0], f.at(data, PTR, i))
 
     f.loop(0, count, 1, one)
     f.ret(f.const(I1, 1))
@@ -282,3 +333,8 @@ def _emit_handing(module: Module) -> None:
 
     h.loop(0, count, 1, one)
     h.ret(made)
+
+
+_PARTS = (
+    _emit_matches, _emit_arguments, _emit_apart, _emit_obtain, _emit_results, _emit_handing,
+)  # fmt: skip

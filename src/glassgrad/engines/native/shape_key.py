@@ -35,7 +35,8 @@ def key_of(step: Step, buffers: Sequence[Buffer]) -> Key | None:
     if isinstance(step, Reduction):
         own = (step.space, step.axes, step.kind, number[step.operand])
     kinds = tuple(str(b.dtype) for b in buffers)
-    return (type(step), step.shape, kinds, tuple(rows), tuple(stores), own)
+    over = tuple(at[b] for b in step.overwrites)
+    return (type(step), step.shape, kinds, tuple(rows), tuple(stores), own, over)
 
 
 def _row(expr: Expr, at: Mapping[Buffer, int]) -> Key:

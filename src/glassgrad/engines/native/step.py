@@ -18,6 +18,7 @@ class Step:
     nodes: list[Node]
     stores: list[Store]
     memo: dict[Any, Expr] = field(default_factory=dict, init=False)  # of its stores' expressions
+    overwrites: list[Buffer] = field(default_factory=list, init=False)  # arguments it reads, too
     whole: ClassVar[bool] = False  # writes what it does, whether or not each store is read
 
     def roots(self) -> list[Expr]:
@@ -31,6 +32,15 @@ class Step:
     def writes(self) -> list[Buffer]:
         """The buffers that are written."""
         return [s.buffer for s in self.stores]
+
+    def early(self) -> list[Load | Gather]:
+        """What is read at a point before anything is written there: the first store may be in it.
+
+        A step with one store reads first anyway.
+        """
+        if len(self.stores) < 2:
+            return []
+        return [x for x in loads(self.roots()) if x.buffer in self.overwrites]
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,0 +1,196 @@
+"""Results in the memory of arguments: where that is right, and in which order the steps then run.
+
+A result may take an argument's memory if everything that reads the argument runs before the step
+that writes the result, or is that step and reads each element just before it writes it. Steps are
+put in such an order. Where there is none, or where a step reads other elements than it writes, the
+result is computed apart and copied at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+from glassgrad.engines.native.expression import Buffer, Gather, Load, Store, loads
+from glassgrad.engines.native.products import keeps_partial_sums, result_store
+from glassgrad.engines.native.step import Loop, Multiply, Reduction, Scatter, Step
+from glassgrad.engines.native.strided import Strided
+from glassgrad.engines.native.target import Target
+
+
+class Donation:
+    """Puts results into arguments' memory; `donated` maps the one's number to the other's."""
+
+    def __init__(
+        self, steps: Sequence[Step], donated: Mapping[int, int], target: Target
+    ) -> None:  # fmt: skip
+        self.target = target
+        self.steps = list(steps)
+        outputs = {b.index: b for s in steps for b in s.writes() if b.kind == "output"}
+        inputs = {b.index: b for s in steps for b in s.reads() if b.kind == "input"}
+        self.pairs = {outputs[o]: inputs[i] for o, i in donated.items() if i in inputs}
+        self.idle: dict[Buffer, list[tuple[Step, Store]]] = {}  # stores of what is there already
+        self.copies: list[Step] = []
+
+    def settled(self) -> list[Step]:
+        """The steps in their new order; those that write over what they read know it."""
+        for result in self.pairs:
+            self._drop_idle(result)
+        for step in self.steps:
+            for result in [b for b in dict.fromkeys(step.writes()) if b in self.pairs]:
+                if self._clashes(step, result):
+                    self._retreat(result)
+        for result in self.pairs:
+            self._read_first(result)
+        while (order := self._order()) is None:
+            self._retreat(min(self._in_cycles, key=lambda b: (b.nbytes, b.index)))
+        steps = [s for s in order if s.stores or s.whole]
+        for step in steps:
+            self._mark(step)
+        return [*steps, *self.copies]
+
+    # -- one result -----------------------------------------------------------
+
+    def _clashes(self, step: Step, result: Buffer) -> bool:
+        """Whether a step reads an element of the argument after it may have written it."""
+        argument = self.pairs[result]
+        if argument not in step.reads():
+            return False
+        if isinstance(step, Scatter):
+            return any(x.buffer is argument for x in loads(step.target.args))
+        if not isinstance(step, Loop | Reduction | Multiply):
+            return True
+        if isinstance(step, Multiply) and argument in (step.left.buffer, step.right.buffer):
+            return True
+        if isinstance(step, Reduction) and any(x.buffer is argument for x in loads([step.operand])):
+            return True
+        written = {normal(s.view) for s in step.stores if s.buffer is result}
+        read = [x for x in loads(step.roots()) if x.buffer is argument]
+        return len(written) > 1 or any(
+            isinstance(x, Gather) or normal(x.view) not in written for x in read
+        )
+
+    def _retreat(self, result: Buffer) -> None:
+        """Computes a result in the arena after all, and copies it when everything else is done."""
+        for step, store in self.idle.pop(result, ()):
+            step.stores.append(store)
+        del self.pairs[result]
+        final = Buffer("output", result.dtype, result.shape, result.index)
+        result.kind, result.index = "arena", -1
+        whole = Strided.contiguous(result.shape)
+        nodes = next(s.nodes for s in self.steps if result in s.writes())
+        self.copies.append(Loop(nodes[:1], [Store(Load(result, whole), final, whole)]))
+
+    def _drop_idle(self, result: Buffer) -> None:
+        """Takes out the stores of elements where they lie already."""
+        argument = self.pairs[result]
+        for step in self.steps:
+            for store in list(step.stores) if isinstance(step, Loop) else ():
+                if store.buffer is result and _is_read(store, argument):
+                    step.stores.remove(store)
+                    self.idle.setdefault(result, []).append((step, store))
+
+    def _read_first(self, result: Buffer) -> None:
+        """What a scatter reads from the argument is read, and kept, before it begins."""
+        argument = self.pairs[result]
+        found: list[Step] = []
+        for step in self.steps:
+            mine = isinstance(step, Scatter) and step.target.buffer is result
+            if mine and any(x.buffer is argument for x in loads([step.values])):
+                kept = Buffer("arena", step.values.dtype, step.space)
+                whole = Strided.contiguous(step.space)
+                found.append(Loop(step.nodes, [Store(step.values, kept, whole)]))
+                step.values = Load(kept, whole)
+            found.append(step)
+        self.steps = found
+
+    # -- all of them ----------------------------------------------------------
+
+    def _order(self) -> list[Step] | None:
+        """The steps in an order that is right, as near as may be to theirs; None if there is none.
+
+        `_in_cycles` are then the results that cannot all have their memory.
+        """
+        after = _dependences(self.steps, self.pairs)
+        if all(j > i for i, following in enumerate(after) for j in following):
+            return self.steps
+        waits = [0] * len(self.steps)
+        for following in after:
+            for j in following:
+                waits[j] += 1
+        ready = [i for i, n in enumerate(waits) if n == 0]
+        heapify(ready)
+        order: list[Step] = []
+        while ready:
+            i = heappop(ready)
+            order.append(self.steps[i])
+            for j in after[i]:
+                waits[j] -= 1
+                if not waits[j]:
+                    heappush(ready, j)
+        if len(order) == len(self.steps):
+            return order
+        rest = [s for s, n in zip(self.steps, waits) if n]
+        self._in_cycles = [
+            result
+            for result, argument in self.pairs.items()
+            if any(result in s.writes() for s in rest) and any(argument in s.reads() for s in rest)
+        ]
+        return None
+
+    def _mark(self, step: Step) -> None:
+        """Tells a step what it writes over, and finds a product another place for partial sums."""
+        read = set(step.reads())
+        for result in dict.fromkeys(step.writes()):
+            argument = self.pairs.get(result)
+            if argument is not None and argument in read:
+                step.overwrites.append(argument)
+                if isinstance(step, Multiply) and keeps_partial_sums(step, self.target):
+                    _keep_sums_apart(step, result)
+
+
+def _dependences(steps: Sequence[Step], pairs: Mapping[Buffer, Buffer]) -> list[list[int]]:
+    """For each step those that must come after it."""
+    after: list[list[int]] = [[] for _ in steps]
+    writer: dict[Buffer, int] = {}
+    first: dict[Buffer, int] = {}
+    readers: dict[Buffer, list[int]] = {}  # since it was written
+    for i, step in enumerate(steps):
+        for b in dict.fromkeys(step.reads()):
+            if b in writer:
+                after[writer[b]].append(i)
+            readers.setdefault(b, []).append(i)
+        for b in dict.fromkeys(step.writes()):
+            earlier = [j for j in (writer.get(b), *readers.pop(b, ())) if j is not None]
+            for j in earlier:
+                if j != i:
+                    after[j].append(i)
+            writer[b] = i
+            first.setdefault(b, i)
+    for result, argument in pairs.items():
+        for i in readers.get(argument, ()):
+            if result in first and i != first[result]:
+                after[i].append(first[result])
+    return after
+
+
+def _is_read(store: Store, argument: Buffer) -> bool:
+    """Whether a store puts an argument's elements where they are."""
+    x = store.expr
+    return isinstance(x, Load) and x.buffer is argument and normal(x.view) == normal(store.view)
+
+
+def _keep_sums_apart(step: Multiply, result: Buffer) -> None:
+    """Partial sums must not lie where the epilogue still reads."""
+    if result_store(step).buffer is result:
+        sums = Buffer("arena", step.seed.dtype, step.shape)
+        step.stores.append(Store(step.seed, sums, Strided.contiguous(step.shape)))
+
+
+def normal(view: Strided) -> Strided:
+    """A view without what its axes of length one say."""
+    strides = tuple(0 if n == 1 else s for n, s in zip(view.shape, view.strides))
+    return Strided(view.shape, strides, view.offset)
+
+
+__all__ = ["Donation", "normal"]
