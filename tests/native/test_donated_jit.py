@@ -89,7 +89,7 @@ def test_an_argument_that_is_not_there_is_named():
         with pytest.raises(CalculusError, match=rf"argument {donate!r}.*has x, y"):
             f(np.ones(2), np.ones(2))
     with pytest.raises(TypeError, match="positions and names"):
-        gg.jit(lambda x: x, donate=1.5)
+        gg.jit(lambda x: x, donate=True)
 
 
 def test_a_shape_that_comes_later_is_donated_too():

@@ -26,8 +26,8 @@ def as_donated(donate: int | str | Sequence[int | str]) -> Donated:
     >>> as_donated(0)
     (0,)
     """
-    found = tuple(donate) if isinstance(donate, tuple | list | range) else (donate,)
-    if not all(isinstance(x, int | str) and not isinstance(x, bool) for x in found):
+    found: Donated = (donate,) if isinstance(donate, int | str) else tuple(donate)
+    if any(isinstance(x, bool) for x in found):
         raise TypeError(f"donate takes positions and names of arguments, not {donate!r}")
     return found
 

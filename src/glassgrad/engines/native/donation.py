@@ -95,12 +95,8 @@ class Donation:
         argument = self.pairs[result]
         found: list[Step] = []
         for step in self.steps:
-            mine = isinstance(step, Scatter) and step.target.buffer is result
-            if mine and any(x.buffer is argument for x in loads([step.values])):
-                kept = Buffer("arena", step.values.dtype, step.space)
-                whole = Strided.contiguous(step.space)
-                found.append(Loop(step.nodes, [Store(step.values, kept, whole)]))
-                step.values = Load(kept, whole)
+            if isinstance(step, Scatter) and step.target.buffer is result:
+                found += _kept_apart(step, argument)
             found.append(step)
         self.steps = found
 
@@ -172,6 +168,17 @@ def _dependences(steps: Sequence[Step], pairs: Mapping[Buffer, Buffer]) -> list[
             if result in first and i != first[result]:
                 after[i].append(first[result])
     return after
+
+
+def _kept_apart(step: Scatter, argument: Buffer) -> list[Step]:
+    """The loop that computes a scatter's values beforehand, where they are read of an argument."""
+    if not any(x.buffer is argument for x in loads([step.values])):
+        return []
+    kept = Buffer("arena", step.values.dtype, step.space)
+    whole = Strided.contiguous(step.space)
+    loop = Loop(step.nodes, [Store(step.values, kept, whole)])
+    step.values = Load(kept, whole)
+    return [loop]
 
 
 def _is_read(store: Store, argument: Buffer) -> bool:
