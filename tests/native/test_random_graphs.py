@@ -1,0 +1,60 @@
+"""Random graphs: machine code against the reference engine, and against itself.
+
+This is a sample of the campaign, `python benchmarks/random_graphs.py`, which also asks PyTorch and
+JAX and plants bugs.
+"""
+
+import numpy as np
+import pytest
+from campaign.engines import wrong_bit, wrong_number
+from campaign.graphs import random_graph
+from campaign.shrink import FOUND, load, save, shrunk
+from campaign.verdict import mismatch
+
+PER_TEST = 20
+
+
+@pytest.mark.parametrize("first", range(0, 120, PER_TEST))
+def test_the_engines_agree(first):
+    for seed in range(first, first + PER_TEST):
+        assert wrong_number(random_graph(seed)) is None, seed
+
+
+@pytest.mark.parametrize("first", range(1000, 1040, PER_TEST))
+def test_fusion_changes_no_bit(first):
+    for seed in range(first, first + PER_TEST):
+        assert wrong_bit(random_graph(seed)) is None, seed
+
+
+@pytest.mark.parametrize("path", sorted(FOUND.glob("*.json")), ids=lambda p: p.stem)
+def test_what_was_wrong_once(path):
+    graph = load(path)
+    assert wrong_number(graph) is None
+    assert wrong_bit(graph) is None
+
+
+def test_one_wrong_element_is_seen():
+    seen = 0
+    for graph in map(random_graph, range(40)):
+        right = [np.array(graph.values[y]) for y in graph.outputs]
+        assert mismatch(graph, right) is None
+        wrong = [x.copy() for x in right]
+        largest = max(wrong, key=lambda x: x.size)
+        if largest.size and largest.dtype.kind in "iuf":
+            largest.flat[-1] += 1
+            seen += mismatch(graph, wrong) is not None
+    assert seen > 30
+
+
+def test_a_failing_graph_becomes_small_and_is_kept(tmp_path):
+    def fails(graph):
+        return any(node.name == "reduce" for node in graph.values)
+
+    graph = next(g for g in map(random_graph, range(100)) if fails(g) and len(g.values) > 12)
+    small = shrunk(graph, fails)
+    assert len(small.values) == 2
+    save(small, tmp_path / "case.json")
+    again = load(tmp_path / "case.json")
+    assert [n.op for n in again.values] and len(again.outputs) == 1
+    assert again.outputs[0].op == small.outputs[0].op
+    assert again.arguments[0].tobytes() == small.arguments[0].tobytes()
