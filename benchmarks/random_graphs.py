@@ -23,11 +23,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from campaign.engines import wrong_bit, wrong_number  # noqa: E402
-from campaign.graphs import RandomGraph, random_graph  # noqa: E402
-from campaign.peers import PEERS, suits  # noqa: E402
-from campaign.shrink import FOUND, save, shrunk  # noqa: E402
-from campaign.verdict import mismatch  # noqa: E402
+from campaign.engines import wrong_bit, wrong_number
+from campaign.graphs import RandomGraph, random_graph
+from campaign.peers import PEERS, suits
+from campaign.shrink import FOUND, save, shrunk
+from campaign.verdict import mismatch
 
 PIECE = 200  # graphs a process is given at once
 EVERY = {"bits": 8, "torch": 1, "jax": 100}  # how often each question is asked

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from campaign.graphs import RandomGraph
 from campaign.verdict import mismatch
-
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
 from glassgrad.graph.node import Const, Input, Node

@@ -286,7 +286,7 @@ class Maker:
         own = [x.ndim + j for j in range(int(self.rng.integers(0, 3)))]
         rhs = [*shared, *own]
         rhs = [rhs[i] for i in self.rng.permutation(len(rhs))]
-        sizes = {i: n for i, n in enumerate(x.shape)} | {i: self.one(EXTENTS) for i in own}
+        sizes = dict(enumerate(x.shape)) | {i: self.one(EXTENTS) for i in own}
         y = self.input(self.array(tuple(sizes[i] for i in rhs), x.dtype))
         kept = [i for i in shared if self.chance(0.3)]
         out = [*kept, *(i for i in range(x.ndim) if i not in shared), *own]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from campaign.graphs import RandomGraph
 
+from campaign.graphs import RandomGraph
 from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Input, Node
 from glassgrad.graph.traverse import topological_order
@@ -17,10 +17,12 @@ from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.view import Concatenate, Slice, Transpose
 
 SMOOTH = frozenset(
-    "add subtract multiply divide negative exp exp2 expm1 log log2 log10 log1p sin cos tan tanh "
-    "sinh cosh arcsin arccos arctan arcsinh sqrt square sigmoid softplus silu erf logaddexp "
-    "input const cast broadcast reshape transpose slice concatenate contract reduce cumsum".split()
-)
+    ["add", "subtract", "multiply", "divide", "negative", "exp", "exp2", "expm1", "log", "log2",
+     "log10", "log1p", "sin", "cos", "tan", "tanh", "sinh", "cosh", "arcsin", "arccos", "arctan",
+     "arcsinh", "sqrt", "square", "sigmoid", "softplus", "silu", "erf", "logaddexp", "input",
+     "const", "cast", "broadcast", "reshape", "transpose", "slice", "concatenate", "contract",
+     "reduce", "cumsum"]
+)  # fmt: skip
 """Ops that every library knows, and differentiates alike."""
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from campaign.graphs import RandomGraph
 
+from campaign.graphs import RandomGraph
 from glassgrad.engines import reference
 from glassgrad.graph.node import Const, Input, Node, new_input
 from glassgrad.graph.serial import dumps, loads
@@ -39,10 +39,12 @@ def of(outputs: list[Node], values: dict[Node, np.ndarray]) -> RandomGraph:
 
 
 def _smaller(graph: RandomGraph) -> Iterator[RandomGraph]:
-    """Graphs with fewer outputs, or with the value of a node in its place, nearest the end first."""
+    """Graphs with fewer outputs, or with a node's value in its place, the last nodes first."""
     if len(graph.outputs) > 1:
         for y in graph.outputs:
             yield of([y], graph.values)
+        for y in graph.outputs:
+            yield of([x for x in graph.outputs if x is not y], graph.values)
     order = topological_order(graph.outputs)
     for node in reversed(order):
         plain = node.outputs is None and not isinstance(node.op, Input | Const)

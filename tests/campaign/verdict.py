@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from campaign.graphs import RandomGraph
 from campaign.noise import perturbed
 

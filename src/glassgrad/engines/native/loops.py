@@ -108,7 +108,8 @@ class _Reducer:
 
     Where the last axis is reduced, element r of it goes to lane r mod lanes of chain
     (r div lanes) mod 4; otherwise the lanes are kept elements and row r goes to chain r mod 4.
-    The chains are combined as (0+1)+(2+3), then the lanes by halves.
+    The chains are combined as (0+1)+(2+3), then the lanes by halves. The number of lanes is that of
+    the sum's own dtype, whatever else is computed inside: what is fused changes no bit.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class _Reducer:
         self.reduced = [a for a, c in enumerate(classes) if c]
         self.kept = [a for a, c in enumerate(classes) if not c]
         self.last = bool(self.reduced) and self.reduced[-1] == len(self.dims) - 1
-        exprs = list(walk(step.roots()))
+        exprs = [step.operand] if step.operand.dtype.kind == "f" else list(walk(step.roots()))
         axis = self.reduced[-1] if self.last else self.kept[-1] if self.kept else None
         lanes = 0 if axis is None else vector_lanes(f, exprs, max(1, self.dims[axis]))
         self.lanes, self.vector = lanes, axis if lanes else None

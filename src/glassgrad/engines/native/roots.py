@@ -68,7 +68,7 @@ class Roots:
                 isinstance(u.op, Broadcast | Take) and u.size > node.size > 1
                 for u in self.users[node]
             )
-            if isinstance(node.op, VIEWS):
+            if isinstance(node.op, VIEWS) or node.outputs is not None:
                 continue
             if (len(found) > 1 or enlarged) and cost[node] > _RECOMPUTED:
                 roots.add(node)
@@ -100,7 +100,8 @@ class Roots:
         for node in self.order:
             inner = [0 if x in roots else size[x] for x in node.inputs]
             size[node] = 1 + sum(inner)
-            if size[node] > _LARGEST and not isinstance(node.op, (Input, Const, *VIEWS)):
+            plain = node.outputs is None and not isinstance(node.op, (Input, Const, *VIEWS))
+            if size[node] > _LARGEST and plain:
                 roots.add(node)
         return roots
 
