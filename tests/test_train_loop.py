@@ -10,12 +10,13 @@ import pytest
 
 from glassgrad import nn
 from glassgrad.data.bad_input import BadInput
-from glassgrad.optim import SGD, Adam
+from glassgrad.optim import SGD, Accumulated, Adam, Clipped, Cosine
 from glassgrad.train.history import Silent
+from glassgrad.train.metric import Metric, Score
 from glassgrad.train.progress import LiveProgress, PlainProgress, progress
-from glassgrad.train.trainer import Metric, Trainer
+from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
-from glassgrad.transform.tree import flatten, unflatten
+from glassgrad.transform.tree import flatten, tree_map, unflatten
 
 
 def loss(model, x, y):
@@ -55,11 +56,12 @@ def test_the_step_is_the_gradient_step_by_hand():
     x, y = line(8)
     model = trainer().model
     leaves, structure = flatten((model, SGD(lr=0.1).init(model), None, ()))
-    new, value = trainer(SGD(lr=0.1)).compiled_step(structure)(tuple(leaves), x, y)
+    new, value, rate = trainer(SGD(lr=0.1)).compiled_step(structure)(tuple(leaves), x, y)
     new, *_ = unflatten(structure, list(new))
     w, b = model.layers[0].weight, model.layers[0].bias
     error = x @ w.T + b - y
     assert float(value) == pytest.approx(float((error**2).mean()), rel=1e-6)
+    assert float(rate) == 0.1
     assert new.layers[0].weight == pytest.approx(w - 0.1 * 2 * (error.T @ x) / 8, rel=1e-5)
     assert new.layers[0].bias == pytest.approx(b - 0.1 * 2 * error.mean(), rel=1e-5)
 
@@ -72,6 +74,61 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_run():
     best = min(fit.history, key=lambda e: e.validation)
     assert best.number == fit.best
     assert float(loss(fit.model, *held)) == pytest.approx(best.validation, rel=1e-5)
+
+
+def test_a_metric_may_say_which_model_is_kept():
+    x, y = line()
+    told = iter([0.2, 0.5, 0.5, 0.9, 0.1, 0.1, 0.1, 0.1])
+    seen = []
+
+    def of(model):
+        seen.append(model)
+        return next(told)
+
+    options = {"validation": (x, y), "patience": 3, "keep_best": "F1"}
+    fit = trainer(SGD(lr=0.05)).fit((x, y), 50, metric=Score("F1", of), **options)
+    assert fit.stopped == "early" and fit.best == 4 and len(fit.history) == 7
+    assert fit.model.layers[0].weight.tolist() == seen[3].layers[0].weight.tolist()
+    assert [e.metric for e in fit.history][:4] == [0.2, 0.5, 0.5, 0.9]
+    least = Metric("RMSE", loss, math.sqrt, highest=False)
+    first = trainer().fit((x, y), 5, validation=(x, y), metric=least, keep_best="RMSE")
+    assert first.best == min(first.history, key=lambda e: e.metric).number
+    equal = trainer().fit(
+        (x, y), 5, validation=(x, y), metric=Score("F1", lambda m: math.nan), keep_best="F1"
+    )
+    assert equal.best == min(equal.history, key=lambda e: e.validation).number
+    with pytest.raises(BadInput, match=r"names no metric of this run. Did you mean 'RMSE'"):
+        trainer().fit((x, y), 5, validation=(x, y), metric=least, keep_best="RMS")
+    with pytest.raises(BadInput, match="needs validation data"):
+        trainer().fit((x, y), 5, metric=least, keep_best="RMSE")
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_the_learning_rate_is_logged(engine):
+    cosine = Cosine(0.1, steps=12, final=0.01)
+    for opt in (SGD(lr=cosine), Clipped(SGD(lr=cosine), norm=1.0)):
+        fit = trainer(opt, engine).fit(line(), 3, batch=16)
+        expected = [float(cosine(t)) for t in (3.0, 7.0, 11.0)]  # four steps an epoch
+        assert [e.rate for e in fit.history] == pytest.approx(expected, rel=1e-12)
+    moves = Accumulated(SGD(lr=cosine), every=4)
+    fit = trainer(moves, engine).fit(line(), 3, batch=16)
+    expected = [float(cosine(t)) for t in (0.0, 1.0, 2.0)]
+    assert [e.rate for e in fit.history] == pytest.approx(expected, rel=1e-12)
+    assert "learning rate" in fit.history.svg()
+    constant = trainer(SGD(lr=0.1), engine).fit(line(), 2, batch=16).history
+    assert [e.rate for e in constant] == [0.1, 0.1] and "learning rate" not in constant.svg()
+
+
+def test_an_optimiser_of_ones_own_need_not_tell_its_rate():
+    class Descent:
+        def init(self, params):
+            return ()
+
+        def step(self, params, grads, state):
+            return tree_map(lambda p, g: p - 0.1 * g, params, grads), state
+
+    fit = trainer(Descent()).fit(line(), 2)
+    assert math.isnan(fit.history[0].rate) and fit.history[1].loss < fit.history[0].loss
 
 
 def test_ctrl_c_keeps_the_best_so_far():
@@ -127,6 +184,7 @@ def test_progress_in_plain_lines():
     assert 10 <= len(lines) <= 16
     assert lines[0].startswith("epoch 1/40  loss ") and "validation" in lines[0]
     assert lines[-1].startswith("epoch 40/40") and "RMSE" in lines[-1]
+    assert lines[-1].endswith("rate 0.2")
     assert type(progress(stream)) is PlainProgress
 
 

@@ -15,8 +15,9 @@ from glassgrad.data.bad_input import BadInput, MissingFile
 from glassgrad.optim import SGD, Accumulated, Adam, Clipped, Cosine
 from glassgrad.train.curves import draw_history
 from glassgrad.train.history import Epoch, History, Silent
+from glassgrad.train.metric import Metric
 from glassgrad.train.store import save
-from glassgrad.train.trainer import Metric, Trainer
+from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
 from glassgrad.transform.tree import flatten
 
@@ -110,6 +111,15 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         trainer.fit(data(seed=1), 3, checkpoint=folder, resume=True)
     with pytest.raises(BadInput, match="made with optimiser"):
         Trainer(network(), plain, SGD(lr=0.06)).fit(data(), 3, checkpoint=folder, resume=True)
+    falling = [Trainer(network(), plain, SGD(lr=Cosine(0.1, steps=3 * n))) for n in (2, 5)]
+    falling[0].fit(data(), 2, checkpoint=tmp_path / "f")
+    with pytest.raises(BadInput, match="Resume with 2 epochs, or train anew with 5"):
+        falling[1].fit(data(), 5, checkpoint=tmp_path / "f", resume=True)
+    with pytest.raises(BadInput, match="keep_best 'loss', not 'MSE'"):
+        trainer.fit(
+            data(), 3, validation=data(), metric=Metric("MSE", plain), keep_best="MSE",
+            checkpoint=folder, resume=True,
+        )  # fmt: skip
     other = Trainer(nn.MLP.init([3, 8, 1], key=random.key(0)), plain, SGD(lr=0.05))
     with pytest.raises(BadInput, match=r"made with model 'Sequential .*, not 'MLP"):
         other.fit(data(), 3, checkpoint=folder, resume=True)
@@ -125,7 +135,7 @@ def test_checkpoints_that_do_not_fit(tmp_path):
         ('"stopped": "epochs"', '"stopped": "asleep"', "do not agree"),
         ('"history": [', '"history": [7, ', "no whole checkpoint"),
         ('"format": "glassgrad-checkpoint"', '"format": "pickle"', "no checkpoint"),
-        ('"version": 1', '"version": 2', "version 1 only"),
+        ('"version": 2', '"version": 3', "version 2 only"),
         ('"sha256": "', '"sha256": "0', "SHA-256 differs"),
         ('"bit_generator": "PCG64"', '"bit_generator": "os.system"', "no whole checkpoint"),
     ],

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.optim.optimiser import Optimiser
+from glassgrad.optim.optimiser import Optimiser, rate_of
 from glassgrad.transform.tree import tree_map
 
 
@@ -45,6 +45,10 @@ class Accumulated:
     def init(self, params: Any) -> Collected:
         """Nothing collected."""
         return Collected(np.zeros(()), tree_map(np.zeros_like, params), self.opt.init(params))
+
+    def rate(self, state: Collected) -> Any:
+        """The learning rate of the move that comes next."""
+        return rate_of(self.opt, state.inner)
 
     def step(self, params: Any, grads: Any, state: Collected) -> tuple[Any, Collected]:
         """Collect; move when it is time."""

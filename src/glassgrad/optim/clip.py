@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.optim.optimiser import Optimiser
+from glassgrad.optim.optimiser import Optimiser, rate_of
 from glassgrad.transform.tree import flatten, tree_map
 
 
@@ -65,6 +65,10 @@ class Clipped:
     def init(self, params: Any) -> Any:
         """The state of the optimiser inside."""
         return self.opt.init(params)
+
+    def rate(self, state: Any) -> Any:
+        """The learning rate of the step that comes next."""
+        return rate_of(self.opt, state)
 
     def step(self, params: Any, grads: Any, state: Any) -> tuple[Any, Any]:
         """A step of the optimiser inside along the cut gradients."""

@@ -6,6 +6,7 @@ gives both anew. `Rule` counts the steps, reads the learning rate, and walks ove
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -41,6 +42,17 @@ class Optimiser(Protocol):
     def step(self, params: Any, grads: Any, state: Any) -> tuple[Any, Any]:
         """New parameters and new state; changes nothing that it is given."""
         ...
+
+
+def rate_of(opt: Optimiser, state: Any) -> Any:
+    """The learning rate of the step that comes next; nan of an optimiser that does not tell.
+
+    >>> from glassgrad.optim import SGD
+    >>> rate_of(SGD(lr=0.5), SGD(lr=0.5).init(np.ones(2)))
+    0.5
+    """
+    told = getattr(opt, "rate", None)
+    return math.nan if told is None else told(state)
 
 
 class Rule(ABC):

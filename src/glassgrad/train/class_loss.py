@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.nn import cross_entropy
-from glassgrad.train.trainer import Metric
+from glassgrad.train.metric import Metric
 
 
 def class_loss(model: Any, x: Any, labels: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A history as a picture: the losses over the epochs, and beside them the metrics."""
+"""A history as a picture: losses, metrics and learning rate over the epochs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Curve(NamedTuple):
 
 
 def draw_history(history: Sequence[Epoch]) -> str:
-    """The SVG of a history: one panel for the losses, one for the metrics, if there are any."""
+    """The SVG of a history: a panel for the losses, one for the metrics, if there are any.
+
+    A third one shows the learning rate, if it changed.
+    """
     numbers = [e.number for e in history]
     losses = [
         Curve("training loss", tuple(e.loss for e in history)),
@@ -32,8 +35,12 @@ def draw_history(history: Sequence[Epoch]) -> str:
     ]
     names = [name for name, _ in history[0].figures] if history else []
     metrics = [Curve(n, tuple(dict(e.figures)[n] for e in history)) for n in names]
+    rates = [Curve("learning rate", tuple(e.rate for e in history))]
+    if len(set(rates[0].values)) < 2:
+        rates = []
     panels = [
-        [c for c in group if any(map(math.isfinite, c.values))] for group in (losses, metrics)
+        [c for c in group if any(map(math.isfinite, c.values))]
+        for group in (losses, metrics, rates)
     ]
     drawn = [panel for panel in panels if panel]
     body = "".join(_panel(numbers, curves, i * WIDTH) for i, curves in enumerate(drawn))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -11,15 +12,17 @@ from typing import Any, Literal, Protocol
 class Epoch:
     """The figures of one pass over the data; nan where there was nothing to measure.
 
-    `metric` is the first of the metrics, `figures` holds them all by name.
+    `metric` is the first of the metrics, `figures` holds them all by name; `rate` is the learning
+    rate of the last step.
     """
 
     number: int
     loss: float
-    validation: float
-    metric: float
-    seconds: float
+    validation: float = math.nan
+    metric: float = math.nan
+    seconds: float = math.nan
     figures: tuple[tuple[str, float], ...] = ()
+    rate: float = math.nan
 
 
 class History(tuple[Epoch, ...]):
@@ -41,9 +44,9 @@ class History(tuple[Epoch, ...]):
 class Fit:
     """The result of a run: the best model, the state of the optimiser, and the history.
 
-    `stopped` says why the run ended: all epochs done, no better validation loss within the
-    patience, Ctrl-C, or a loss that was no longer finite. `best` is the epoch of the model,
-    0 when none was completed. `statistics` are the running ones that belong to the model.
+    `stopped` says why the run ended: all epochs done, no better model within the patience, Ctrl-C,
+    or a loss that was no longer finite. `best` is the epoch of the model, 0 when none was
+    completed. `statistics` are the running ones that belong to the model.
     """
 
     model: Any

@@ -42,6 +42,8 @@ def describe_epoch(record: Epoch, metric: str) -> str:
         parts.append(f"validation {figure(record.validation)}")
     if not math.isnan(record.metric):
         parts.append(score(metric, record.metric))
+    if not math.isnan(record.rate):
+        parts.append(f"rate {figure(record.rate)}")
     return "  ".join(parts)
 
 

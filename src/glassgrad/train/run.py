@@ -28,7 +28,7 @@ from glassgrad.train.weights import pack, unpack
 from glassgrad.transform.tree import Tree, flatten, unflatten
 
 FORMAT = "glassgrad-checkpoint"
-VERSION = 1
+VERSION = 2
 STOPS = ("epochs", "early", "diverged")
 
 
@@ -37,13 +37,13 @@ class Run:
     """Where a run stands; replaced piece by piece, each by one assignment.
 
     `leaves` are the arrays of (model, state of the optimiser, statistics, key): a compiled step
-    takes a plain tuple fastest. `best` are the validation loss, the epoch and the leaves of the
-    best model so far.
+    takes a plain tuple fastest. `best` are the rank, the epoch and the leaves of the best
+    model so far.
     """
 
     leaves: tuple[Any, ...]
     structure: Tree
-    best: tuple[float, int, tuple[Any, ...]]
+    best: tuple[tuple[float, ...], int, tuple[Any, ...]]
     history: list[Epoch] = field(default_factory=list)
     stopped: Any = "epochs"
     ended: bool = False
@@ -57,7 +57,7 @@ class Run:
 def start(model: Any, state: Any, statistics: Any, key: Any) -> Run:
     """A run that has not done anything."""
     leaves, structure = flatten((model, state, statistics, key))
-    return Run(tuple(leaves), structure, (math.inf, 0, tuple(leaves)))
+    return Run(tuple(leaves), structure, ((math.inf, math.inf), 0, tuple(leaves)))
 
 
 def checksum(arrays: Sequence[np.ndarray]) -> str:
@@ -76,7 +76,7 @@ def checksum(arrays: Sequence[np.ndarray]) -> str:
 def save_run(folder: Path, run: Run, generator: np.random.Generator, about: dict[str, Any]) -> None:
     """Write a checkpoint, completely or not at all; `about` is what a later run must agree with."""
     check_checkpoint_target(folder)
-    loss, number, best = run.best
+    rank, number, best = run.best
     now = {f"now.{i}": np.asarray(leaf) for i, leaf in enumerate(run.leaves)}
     kept = {f"best.{i}": np.asarray(leaf) for i, leaf in enumerate(best)}
     weights = pack(now | kept)
@@ -85,7 +85,7 @@ def save_run(folder: Path, run: Run, generator: np.random.Generator, about: dict
         "version": VERSION,
         "weights": {"file": WEIGHTS, "sha256": digest(weights)},
         "about": about,
-        "best": [_plain(loss), number],
+        "best": [[_plain(v) for v in rank], number],
         "stopped": run.stopped,
         "ended": run.ended,
         "generator": generator.bit_generator.state,
@@ -116,19 +116,14 @@ def load_run(
     config, shown = _config(folder), str(folder / CONFIG)
     try:
         digest_, told, history = config["weights"]["sha256"], config["about"], config["history"]
-        for name in about | told:
-            if about.get(name) != told.get(name):
-                raise BadInput(
-                    f"{shown}: the checkpoint was made with {name} {told.get(name)!r}, not "
-                    f"{about.get(name)!r}. Resume with the same data and options."
-                )
+        _compare(told, about, shown)
         tensors = unpack(read_weights(folder, digest_), str(folder / WEIGHTS))
         now, best = (_leaves(tensors, part, fresh, shown) for part in ("now", "best"))
-        loss, number = config["best"]
+        rank, number = config["best"]
         run = Run(
             now,
             fresh.structure,
-            (math.inf if loss is None else float(loss), int(number), best),
+            (tuple(_number(v, math.inf) for v in rank), int(number), best),
             [_epoch(row) for row in history],
             str(config["stopped"]),
             bool(config["ended"]),
@@ -144,6 +139,24 @@ def load_run(
     if tensors or run.stopped not in STOPS or not 0 <= number <= len(run.history):
         raise BadInput(f"{shown}: damaged: its parts do not agree. Train again from the start.")
     return run
+
+
+def _compare(told: dict[str, Any], about: dict[str, Any], shown: str) -> None:
+    """Refuse a run that is another one than that of the checkpoint; more epochs are no other."""
+    for name in about | told:
+        if name != "epochs" and about.get(name) != told.get(name):
+            remedy = "Resume with the same data and options."
+            if name == "optimiser" and about["epochs"] != told["epochs"]:
+                first, now = told["epochs"], about["epochs"]
+                remedy = (
+                    f"The first run was to make {first} epochs and this one {now}, and where the "
+                    "learning rate falls over the whole run it would not be the same run. Resume "
+                    f"with {first} epochs, or train anew with {now}."
+                )
+            raise BadInput(
+                f"{shown}: the checkpoint was made with {name} {told.get(name)!r}, not "
+                f"{about.get(name)!r}. {remedy}"
+            )
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -177,13 +190,18 @@ def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def _number(value: float | None, missing: float) -> float:
+    """A number from JSON."""
+    return missing if value is None else float(value)
+
+
 def _row(e: Epoch) -> list[Any]:
-    numbers = [_plain(v) for v in (e.loss, e.validation, e.metric, e.seconds)]
+    numbers = [_plain(v) for v in (e.loss, e.validation, e.metric, e.seconds, e.rate)]
     return [e.number, *numbers, [[name, _plain(v)] for name, v in e.figures]]
 
 
 def _epoch(row: list[Any]) -> Epoch:
     number, *values, figures = row
-    loss, validation, metric, seconds = (math.nan if v is None else float(v) for v in values)
-    named = tuple((str(n), math.nan if v is None else float(v)) for n, v in figures)
-    return Epoch(int(number), loss, validation, metric, seconds, named)
+    loss, validation, metric, seconds, rate = (_number(v, math.nan) for v in values)
+    named = tuple((str(n), _number(v, math.nan)) for n, v in figures)
+    return Epoch(int(number), loss, validation, metric, seconds, named, rate)

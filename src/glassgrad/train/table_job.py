@@ -19,9 +19,10 @@ from glassgrad.nn import MLP, squared_error
 from glassgrad.optim import Adam
 from glassgrad.train.class_loss import ACCURACY, class_loss
 from glassgrad.train.history import Fit, Watcher
+from glassgrad.train.metric import Metric
 from glassgrad.train.outcome import Outcome, draft_report, share_of_commonest
 from glassgrad.train.predictor import TablePredictor
-from glassgrad.train.trainer import Metric, Trainer
+from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
 
 STEPS = 4000

@@ -6,7 +6,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from glassgrad.data.bad_input import BadInput
 from glassgrad.data.batches import batches, count_rows
 from glassgrad.nn import evaluating
 from glassgrad.optim import Optimiser
+from glassgrad.optim.optimiser import rate_of
 from glassgrad.train.history import Epoch, Fit, History, Several, Silent, Watcher
+from glassgrad.train.metric import Figure, Metric, find_figure, rank
 from glassgrad.train.run import (
     Run,
     check_checkpoint_target,
@@ -36,18 +38,6 @@ CHUNK = 8192
 """Rows that are evaluated at once."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A figure for people: `finish` of the mean over the validation rows of `measure`.
-
-    `measure(model, *arrays)` is compiled, like the loss; `finish` sees one number.
-    """
-
-    name: str
-    measure: Callable[..., Any]
-    finish: Callable[[float], float] = float
-
-
 @dataclass(frozen=True, eq=False)
 class _Task:
     """What `fit` was asked for; `held` are the arrays of the validation."""
@@ -57,7 +47,8 @@ class _Task:
     epochs: int
     batch: int
     patience: int | None
-    metrics: tuple[Metric, ...]
+    figures: tuple[Figure, ...]
+    kept: Figure | None
     seed: int
     watch: Watcher
 
@@ -92,7 +83,8 @@ class Trainer:
         batch: int = 32,
         validation: Any = None,
         patience: int | None = None,
-        metric: Metric | Sequence[Metric] | None = None,
+        metric: Figure | Sequence[Figure] | None = None,
+        keep_best: str = "loss",
         seed: int = 0,
         watch: Watcher | Sequence[Watcher] | None = None,
         checkpoint: str | Path | None = None,
@@ -101,12 +93,12 @@ class Trainer:
         """Train on arrays that share their first axis, for `epochs` passes.
 
         `data` is a tuple of arrays, or an iterable of examples (see `as_arrays`). With
-        `validation` data the model of the best validation loss is kept, and `patience` epochs
-        without a better one end the run. Ctrl-C ends it too; what is best so far is returned.
-        After every epoch the run is written to the folder `checkpoint`; with `resume` it goes on
-        from there, and ends as it would have ended without the break, bit for bit on the same
-        machine. Raises BadInput for arrays that do not fit together, and FloatingPointError when
-        the loss is not finite before anything was learned.
+        `validation` data the model of the best validation loss is kept, or of the best metric that
+        `keep_best` names, and `patience` epochs without a better one end the run. Ctrl-C ends it
+        too; what is best so far is returned. After every epoch the run is written to the folder
+        `checkpoint`; with `resume` it goes on from there, and ends as it would have ended without
+        the break, bit for bit on the same machine. Raises BadInput for arrays that do not fit
+        together, and FloatingPointError when the loss is not finite before anything was learned.
         """
         if epochs < 1 or batch < 1:
             raise BadInput(f"epochs and batch must be at least 1, not {epochs} and {batch}.")
@@ -114,8 +106,9 @@ class Trainer:
             raise BadInput("to resume, name the folder of the checkpoint.")
         arrays = as_arrays(data)
         held = None if validation is None else as_arrays(validation)
-        metrics = (metric,) if isinstance(metric, Metric) else tuple(metric or ())
-        task = _Task(arrays, held, epochs, batch, patience, metrics, seed, _one(watch))
+        figures = (metric,) if isinstance(metric, Figure) else tuple(metric or ())
+        kept = find_figure(keep_best, figures, held is not None)
+        task = _Task(arrays, held, epochs, batch, patience, figures, kept, seed, _one(watch))
         key = random.key(seed) if _asks(self.loss, "key") else ()
         run = start(self.model, self.opt.init(self.model), self.statistics, key)
         generator = np.random.default_rng(seed)
@@ -132,7 +125,8 @@ class Trainer:
     def _about(self, task: _Task) -> dict[str, Any]:
         """What a run that goes on must have in common with the one before."""
         about = {"rows": task.rows, "batch": task.batch, "patience": task.patience}
-        about |= {"seed": task.seed, "engine": self.engine}
+        about |= {"epochs": task.epochs, "seed": task.seed, "engine": self.engine}
+        about["keep_best"] = task.kept.name if task.kept else "loss"
         shape = repr(flatten(self.model)[1])
         if " at 0x" not in shape:  # a function of one's own has no name that lasts
             about["model"] = f"{type(self.model).__name__} {checksum([np.array(shape)])}"
@@ -144,10 +138,10 @@ class Trainer:
         self, run: Run, task: _Task, generator: np.random.Generator, save: Callable[[], None]
     ) -> None:
         step = self.compiled_step(run.structure)
-        judge = self.compiled_judge(run.structure, task.metrics)
-        watch, validated = task.watch, task.held is not None
+        judge = self.compiled_judge(run.structure, task.figures)
+        watch = task.watch
         steps = max(1, task.rows // task.batch)
-        watch.begin(task.epochs, steps, task.metrics[0].name if task.metrics else "")
+        watch.begin(task.epochs, steps, task.figures[0].name if task.figures else "")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
                 for number in range(len(run.history) + 1, task.epochs + 1):
@@ -155,22 +149,25 @@ class Trainer:
                         break
                     started = time.perf_counter()
                     source = batches(task.data, task.batch, generator)
-                    loss = _one_pass(step, run, source, number, watch)
-                    record = _measure(judge, run, (number, loss, started), task)
+                    loss, rate = _one_pass(step, run, source, number, watch)
+                    record = _measure(judge, run, task, Epoch(number, loss, rate=rate))
+                    record = replace(record, seconds=time.perf_counter() - started)
+                    run.history.append(record)
                     watch.epoch(record)
-                    run.ended = not _keep_best(run, record, validated, task.patience)
+                    run.ended = not _keep_best(run, record, task)
                     save()
         except KeyboardInterrupt:
             run.stopped = "interrupted"
         finally:
             watch.close()
 
-    def compiled_step(self, structure: Tree) -> Callable[..., tuple[Any, Any]]:
-        """The step (leaves, *batch) -> (new leaves, loss), to be compiled."""
+    def compiled_step(self, structure: Tree) -> Callable[..., tuple[Any, Any, Any]]:
+        """The step (leaves, *batch) -> (new leaves, loss, learning rate), to be compiled."""
         remembers = self.statistics is not None
 
-        def step(leaves: tuple[Any, ...], *batch: Any) -> tuple[Any, Any]:
+        def step(leaves: tuple[Any, ...], *batch: Any) -> tuple[Any, Any, Any]:
             model, state, statistics, key = unflatten(structure, list(leaves))
+            rate = rate_of(self.opt, state)
             extra: dict[str, Any] = {"state": statistics} if remembers else {}
             if not isinstance(key, tuple):
                 pair = random.split(key)
@@ -181,11 +178,11 @@ class Trainer:
                 value, statistics = value
             model, state = self.opt.step(model, gradient, state)
             new, _ = flatten((model, state, statistics, key))
-            return tuple(new), value
+            return tuple(new), value, rate
 
         return jit(step, engine=self.engine)
 
-    def compiled_judge(self, structure: Tree, metrics: Sequence[Metric]) -> Callable[..., Any]:
+    def compiled_judge(self, structure: Tree, figures: Sequence[Figure]) -> Callable[..., Any]:
         """The loss and what the metrics measure, of (leaves, *arrays), to be compiled.
 
         The model is used as after training: dropout off, running statistics in place.
@@ -200,7 +197,8 @@ class Trainer:
                 found = f(model, *arrays, **{k: v for k, v in known.items() if _asks(f, k)})
                 return found[0] if isinstance(found, tuple) else found
 
-            return tuple(ask(f) for f in (self.loss, *(m.measure for m in metrics)))
+            measures = [m.measure for m in figures if isinstance(m, Metric)]
+            return tuple(ask(f) for f in (self.loss, *measures))
 
         return jit(judge, engine=self.engine)
 
@@ -243,44 +241,46 @@ def means(
     return (np.asarray(total) / rows).tolist()
 
 
-def _measure(
-    judge: Callable[..., Any],
-    run: Run,
-    known: tuple[int, float, float],
-    task: _Task,
-) -> Epoch:
-    """The record of an epoch of which number, loss and start are known; it enters the history."""
-    number, loss, started = known
-    validation, *measured = [math.nan] if task.held is None else means(judge, run.leaves, task.held)
-    figures = tuple((m.name, m.finish(v)) for m, v in zip(task.metrics, measured))
+def _measure(judge: Callable[..., Any], run: Run, task: _Task, record: Epoch) -> Epoch:
+    """The record of an epoch with what the validation data say."""
+    if task.held is None:
+        return record
+    validation, *measured = means(judge, run.leaves, task.held)
+    model, values = evaluating(run.parts(run.leaves)[0]), iter(measured)
+    figures = tuple(
+        (f.name, f.finish(next(values)) if isinstance(f, Metric) else float(f.of(model)))
+        for f in task.figures
+    )
     first = figures[0][1] if figures else math.nan
-    record = Epoch(number, loss, validation, first, time.perf_counter() - started, figures)
-    run.history.append(record)
-    return record
+    return replace(record, validation=validation, metric=first, figures=figures)
 
 
 def _one_pass(
-    step: Callable[..., tuple[Any, Any]], run: Run, source: Any, number: int, watch: Watcher
-) -> float:
-    total, done = 0.0, 0
+    step: Callable[..., tuple[Any, Any, Any]], run: Run, source: Any, number: int, watch: Watcher
+) -> tuple[float, float]:
+    """The mean loss of a pass over the batches, and the learning rate of its last step."""
+    total, done, rate = 0.0, 0, math.nan
     for piece in source:
-        run.leaves, value = step(run.leaves, *piece)
+        run.leaves, value, rate = step(run.leaves, *piece)
         total += float(value)
         done += 1
         watch.batch(number, done, total / done)
-    return total / done
+    return total / done, float(rate)
 
 
-def _keep_best(run: Run, record: Epoch, validated: bool, patience: int | None) -> bool:
+def _keep_best(run: Run, record: Epoch, task: _Task) -> bool:
     """Note the best model so far; whether training should go on."""
+    validated = task.held is not None
     judged = record.validation if validated else record.loss
     if not (math.isfinite(judged) and math.isfinite(record.loss)):
         run.stopped = "diverged"
         return False
     best, at, _ = run.best
-    if judged < best or not validated:
-        run.best = (judged, record.number, run.leaves)
-    elif patience is not None and record.number - at >= patience:
+    found = dict(record.figures)[task.kept.name] if task.kept else math.nan
+    now = rank(judged, task.kept, found)
+    if now < best or not validated:
+        run.best = (now, record.number, run.leaves)
+    elif task.patience is not None and record.number - at >= task.patience:
         run.stopped = "early"
         return False
     return True
