@@ -118,6 +118,41 @@ def test_texts_in_a_file_for_each_label(inside, capsys):
     )
 
 
+def write_reviews(path, header, rows=120):
+    write_texts(path, rows)
+    pairs = [line.split("\t") for line in path.read_text().splitlines()]
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerows([["id", "label", "review"]] if header else [])
+        out.writerows([i, label, f"{text}, \nas I said"] for i, (text, label) in enumerate(pairs))
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        (True, ("--text", "review", "--target", "label")),
+        (False, ("--text", "3", "--target", "2")),
+        (True, ("--text", "last", "--target", "2")),
+    ],
+)
+def test_texts_in_columns_of_a_csv_file(inside, capsys, header, columns):
+    write_reviews(inside / "r.csv", header)
+    code, out, _ = glassgrad(capsys, "train", "text", "r.csv", *columns, "--epochs", "5")
+    assert code == 0 and "r.csv: 120 texts" in out and "2 classes (neg, pos)" in out
+    assert out.endswith("next: glassgrad predict r-model r.csv\n")
+    out = glassgrad(capsys, "evaluate", "r-model", "r.csv")[1]
+    assert out.startswith("120 texts") and score(out, "accuracy") > 99
+    rows = glassgrad(capsys, "predict", "r-model", "r.csv")[1].splitlines()
+    assert len(rows) == 121 and rows[1].startswith("pos,")
+    if header:
+        (inside / "new.csv").write_text('review\n"lovely, fine"\nawful\n')
+        out = glassgrad(capsys, "predict", "r-model", "new.csv")[1]
+        assert [r.split(",")[0] for r in out.splitlines()] == ["label", "pos", "neg"]
+        (inside / "new.csv").write_text("text\nfine\n")
+        said = refused(capsys, "predict", "r-model", "new.csv")
+        assert "new.csv: no column is called 'review'" in said
+
+
 def test_tags_from_file_to_entities(inside, capsys):
     write_tags(inside / "trips.conll")
     write_tags(inside / "more.conll", 20, seed=1)
@@ -186,6 +221,12 @@ WORDS = [
     (["text", "many.txt"], "too many for classes"),
     (["text", "plain.txt"], "plain.txt:1: this line has no label"),
     (["text", "few.txt"], "too few"),
+    (["text", "r.csv"], "For a CSV file name the columns: --text COLUMN --target COLUMN"),
+    (["text", "r.csv", "--text", "review"], "--text and --target go together"),
+    (["text", "r.csv", "--text", "revue", "--target", "label"], "Did you mean 'review'?"),
+    (["text", "r.csv", "--text", "last", "--target", "review"], "name two columns"),
+    (["text", "gap.csv", "--text", "t", "--target", "y"], "gap.csv:3: the column 't' is empty"),
+    (["text", "r.csv", "t.txt", "--text", "3", "--target", "2"], "columns of one CSV file"),
     (["text", "headed.txt"], "headed.txt:1: the label 'sentiment' of the first text"),
     (["text", "t.txt", "--resume"], "--resume needs --checkpoint"),
     (["text", "t.txt", "--resume", "--checkpoint", "c"], "no checkpoint to resume from"),
@@ -210,6 +251,8 @@ def test_bad_input(inside, capsys, words, said):
     (inside / "many.txt").write_text("".join(f"{i}\tl{i}\n" for i in range(30)))
     (inside / "plain.txt").write_text("words\nalone\n")
     (inside / "headed.txt").write_text("text\tsentiment\n" + (inside / "t.txt").read_text())
+    write_reviews(inside / "r.csv", True, 30)
+    (inside / "gap.csv").write_text("t,y\nfine,1\n,2\n")
     (inside / "few.txt").write_text("x\ta\ny\tb\n")
     (inside / "same.conll").write_text("a O\nb O\n\n" * 20)
     np.savez(inside / "bare.npz", images=np.zeros((30, 2, 2), np.uint8))

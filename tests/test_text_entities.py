@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glassgrad.graph.errors import ShapeError
@@ -35,6 +35,7 @@ def test_entities(tags, expected):
     assert entities(tags.split()) == expected
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(TAGS), max_size=8))
 def test_entities_are_disjoint_and_cover_what_is_not_outside(tags):
     covered = [i for e in entities(tags) for i in range(e.start, e.stop)]

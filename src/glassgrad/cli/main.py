@@ -67,10 +67,12 @@ def unknown_verb(word: str) -> str:
 def run_verb(verb: str, words: list[str], debug: bool) -> int:
     """Run one verb; expected errors become a paragraph on standard error."""
     from glassgrad.graph.errors import GlassgradError
+    from glassgrad.train.waiting import waiting_bars
 
     try:
         module = importlib.import_module(f"glassgrad.cli.{verb}")
-        return module.run(words)
+        with waiting_bars(sys.stderr):
+            return module.run(words)
     except SystemExit as exit_:  # argparse has said what was wrong
         return exit_.code if isinstance(exit_.code, int) else 2
     except KeyboardInterrupt:

@@ -80,6 +80,7 @@ def load_predictor(folder: str) -> Predictor:
 def prediction_text(predictor: Predictor, data: Any, why: bool = False) -> str:
     """The predictions as text: CSV with a header, or CoNLL for tags."""
     from glassgrad.data.bad_input import BadInput
+    from glassgrad.data.stage import counted
     from glassgrad.data.target import NumberTarget
     from glassgrad.train.predictor import TablePredictor
     from glassgrad.train.tag_predictor import TagPredictor
@@ -105,7 +106,8 @@ def prediction_text(predictor: Predictor, data: Any, why: bool = False) -> str:
         classes = predictor.classes
     reasons = [[]] * len(predicted)
     if isinstance(predictor, TextPredictor) and why:
-        reasons = [[_reasons(predictor.reasons(text))] for text in data.texts]
+        texts = counted("looking for reasons", data.texts, len(data))
+        reasons = [[_reasons(predictor.reasons(text))] for text in texts]
     head = [name, *(f"p({label})" for label in classes), *(["because"] if why else [])]
     writer.writerow(head)
     rows = predictor.probabilities(data).tolist()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.cli.parser import count, natural, positive
 
 if TYPE_CHECKING:
-    from glassgrad.train.outcome import Outcome
+    from glassgrad.train.job import Outcome
 
 ENDINGS = {
     "epochs": "all {last} epochs done; kept the weights of epoch {best}",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from glassgrad.data.bad_input import BadInput
+from glassgrad.data.stage import counted
 from glassgrad.data.text_file import read_lines
 
 
@@ -51,7 +52,9 @@ def read_conll(path: str | Path, *, tagged: bool = True) -> TaggedText:
     """
     shown = str(path)
     sentences: list[list[tuple[str, str, int]]] = [[]]
-    for number, line in enumerate(read_lines(path, "CoNLL"), start=1):
+    lines = read_lines(path, "CoNLL")
+    read = counted(f"reading the lines of {shown}", lines, len(lines))
+    for number, line in enumerate(read, start=1):
         cells = _cells(line)
         if not any(cells):
             sentences.append([])

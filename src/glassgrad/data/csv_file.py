@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.numbers import number
+from glassgrad.data.stage import counted
 from glassgrad.data.table import MISSING, Table
 from glassgrad.data.text_file import decode, read_bytes
 
@@ -70,7 +71,7 @@ def _records(text: str, separator: str, shown: str) -> list[Record]:
     records: list[Record] = []
     begins = 1
     try:
-        for row in reader:
+        for row in counted(f"reading the rows of {shown}", reader, text.count("\n") + 1):
             cells = [cell.strip() for cell in row]
             if any(cells) or len(cells) > 1:
                 records.append((begins, cells))

@@ -12,6 +12,7 @@ import numpy as np
 
 from glassgrad.data.bad_input import BadInput, MissingFile, listing
 from glassgrad.data.idx import read_idx
+from glassgrad.data.stage import stage
 
 TEST_NAMES = ("t10k", "test", "heldout", "eval")
 IMAGE_KEYS = {"train": ("x_train", "train_images", "images", "x", "X"), "test": ("x_test",)}
@@ -139,7 +140,11 @@ def _read_folder(folder: Path) -> tuple[ImageSet, ImageSet | None]:
 
 def _read_npz(path: Path) -> tuple[ImageSet, ImageSet | None]:
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with (
+            stage(f"reading {path.name}"),
+            path.open("rb") as opened,
+            np.load(opened, allow_pickle=False) as file,
+        ):
             arrays = {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(

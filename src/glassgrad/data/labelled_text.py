@@ -10,26 +10,37 @@ from typing import Literal
 import numpy as np
 
 from glassgrad.data.bad_input import BadInput, MissingFile, listing
+from glassgrad.data.csv_file import read_csv
+from glassgrad.data.stage import counted
 from glassgrad.data.text_file import decode, read_bytes, read_lines
 
-Form = Literal["first", "last", "fasttext", "files"]
-"""Where the label is: before or after a tab, in `__label__x` words, or in the file's name."""
+Form = Literal["first", "last", "fasttext", "files", "csv"]
+"""Where labels are: before or after a tab, in `__label__x` words, in the files' names, a column."""
 
 MARK = "__label__"
 
 
 @dataclass(frozen=True)
 class TextSet:
-    """Texts, their labels (None where there are none), and the place of each."""
+    """Texts, their labels (None where there are none), and the place of each.
+
+    Those of a CSV file know the columns of text and label, and whether a header names them.
+    """
 
     path: str
     form: Form
     texts: tuple[str, ...]
     labels: tuple[str, ...] | None
     places: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    header: bool = False
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def place(self, i: int) -> str:
+        """Where text i stands."""
+        return self.places[i]
 
     def rows(self, chosen: np.ndarray) -> TextSet:
         """The set with these texts only, in this order."""
@@ -69,12 +80,38 @@ def read_plain_texts(path: str | Path, form: Form) -> TextSet:
     return TextSet(str(path), form, tuple(texts), None, _places(path, numbered))
 
 
+def read_text_columns(
+    path: str | Path, text: str, label: str | None, *, header: bool | None = None
+) -> TextSet:
+    """Read texts, and labels if a column is named, from the columns of a CSV file.
+
+    A column is named as in the header, by its position from 1, or as `first` or `last`. Raises
+    BadInput by file and line for a text or label that is empty.
+    """
+    table = read_csv(path, header=header)
+    wanted = [table.find(c) for c in (text, label) if c is not None]
+    if len(set(wanted)) < len(wanted):
+        raise BadInput(f"{path}: text and label are both in the column {text!r}: name two columns.")
+    for j in wanted:
+        empty = next((i for i, cell in enumerate(table.columns[j]) if not cell), None)
+        if empty is not None:
+            raise BadInput(
+                f"{table.place(empty)}: the column {table.names[j]!r} is empty here. Remove the "
+                "row, or fill the cell."
+            )
+    texts, *labels = (table.columns[j] for j in wanted)
+    places = tuple(table.place(i) for i in range(len(table)))
+    names = tuple(table.names[j] for j in wanted)
+    known = labels[0] if labels else None
+    return TextSet(str(path), "csv", texts, known, places, names, table.header)
+
+
 def _read_lines(path: Path, form: Form | None) -> TextSet:
     numbered = _numbered(path)
     form = form or _detect(numbered)
     pairs = [
         _fasttext(line, f"{path}:{n}") if form == "fasttext" else _tabbed(line, form, path, n)
-        for n, line in numbered
+        for n, line in counted(f"reading the lines of {path}", numbered, len(numbered))
     ]
     texts, labels = zip(*pairs)
     return TextSet(str(path), form, texts, labels, _places(path, numbered))
@@ -109,10 +146,12 @@ def _cut(line: str, form: Form) -> tuple[str, str]:
 def _tabbed(line: str, form: Form, path: Path, number: int) -> tuple[str, str]:
     text, label = _cut(line, form) if "\t" in line else (line, "")
     if not text or not label:
+        remedy = "For a file a label, name all the files."
+        if ".csv" in path.suffixes:
+            remedy = "For a CSV file name the columns: --text COLUMN --target COLUMN."
         raise BadInput(
             f"{path}:{number}: this line has no {'label' if text else 'text'}: a text and its "
-            "label are needed, with a tab between (or '__label__NAME text'). For a file a label, "
-            "name all the files."
+            f"label are needed, with a tab between (or '__label__NAME text'). {remedy}"
         )
     return text, label
 
@@ -165,7 +204,8 @@ def _read_folder(folder: Path) -> TextSet:
 
 def _read_tree(folder: Path, groups: dict[str, list[Path]]) -> TextSet:
     found = [(file, name) for name, files in groups.items() for file in files]
-    texts = [decode(read_bytes(f, str(f), "text file"), str(f), "plain").strip() for f, _ in found]
+    files = counted(f"reading the files of {folder}", [f for f, _ in found], len(found))
+    texts = [decode(read_bytes(f, str(f), "text file"), str(f), "plain").strip() for f in files]
     empty = next((f for (f, _), text in zip(found, texts) if not text), None)
     if empty is not None:
         raise BadInput(f"{empty}: the file is empty. Remove it, or write the text into it.")

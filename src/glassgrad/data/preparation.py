@@ -9,6 +9,7 @@ import numpy as np
 
 from glassgrad.data.bad_input import BadInput, listing, near
 from glassgrad.data.column import CategoryColumn, NumericColumn, is_numeric, parse_numbers
+from glassgrad.data.stage import counted
 from glassgrad.data.table import MISSING, Table
 
 
@@ -30,7 +31,7 @@ class Preparation:
         """Learn every feature column from the training rows; empty columns are left out."""
         fitted = [
             _fit_column(table, j, rows, table.names[j] in categorical, max_categories)
-            for j in features
+            for j in counted("looking at the columns", features, len(features))
             if any(cell not in MISSING for cell in table.columns[j])
         ]
         if not fitted:
@@ -56,7 +57,8 @@ class Preparation:
                 f"{table.path}: the columns {listing(missing)} that the model was trained on are "
                 f"missing here. {near(missing[0], extra or table.names)}"
             )
-        parts = [c.encode(table, table.names.index(c.name)) for c in self.columns]
+        read = counted("turning the columns into numbers", self.columns, len(self.columns))
+        parts = [c.encode(table, table.names.index(c.name)) for c in read]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def validate(self) -> None:

@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from glassgrad.data.bad_input import BadInput, MissingFile
+from glassgrad.data.stage import stage
 
 SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel workbook; export it as CSV",
@@ -28,7 +29,11 @@ def read_bytes(path: Path, shown: str, kind: str) -> bytes:
         raise MissingFile(f"{shown}: there is no such file. Check the path.")
     if path.is_dir():
         raise BadInput(f"{shown}: this is a folder; give a {kind}.")
-    data = path.read_bytes()
+    with stage(f"reading {path.name}"):
+        return _unpacked(path.read_bytes(), path, shown)
+
+
+def _unpacked(data: bytes, path: Path, shown: str) -> bytes:
     if not data.startswith(b"\x1f\x8b"):
         if path.suffix == ".gz" and data:
             raise BadInput(f"{shown}: the name ends in .gz but the bytes are not gzip.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.numbers import number
+from glassgrad.data.stage import counted
 from glassgrad.data.text_file import read_lines
 
 
@@ -35,7 +36,9 @@ def read_vectors(path: str | Path) -> WordVectors:
     shown = str(path)
     rows: dict[str, np.ndarray] = {}
     width = 0
-    for line_number, line in enumerate(read_lines(path, "word-vector"), start=1):
+    lines = read_lines(path, "word-vector")
+    read = counted(f"reading the vectors of {shown}", lines, len(lines))
+    for line_number, line in enumerate(read, start=1):
         word, *cells = line.rstrip().split(" ")
         if line_number == 1 and len(cells) == 1 and word.isdecimal() and cells[0].isdecimal():
             continue

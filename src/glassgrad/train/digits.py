@@ -15,8 +15,8 @@ from glassgrad.data.target import ClassTarget
 from glassgrad.nn import MLP, cross_entropy, log_softmax
 from glassgrad.optim import Adam
 from glassgrad.train.history import Watcher
-from glassgrad.train.outcome import TrainingReport
 from glassgrad.train.predictor import TablePredictor
+from glassgrad.train.report import TrainingReport
 from glassgrad.train.scores import class_scores
 from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random

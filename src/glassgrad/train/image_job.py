@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -16,9 +15,17 @@ from glassgrad.data.split import Split
 from glassgrad.nn import MLP
 from glassgrad.optim import Adam, Cosine
 from glassgrad.train.class_loss import ACCURACY, class_loss
-from glassgrad.train.history import Fit, Watcher
+from glassgrad.train.history import Watcher
 from glassgrad.train.image_predictor import ImagePredictor, image_inputs
-from glassgrad.train.outcome import Outcome, draft_report, share_of_commonest, split_examples
+from glassgrad.train.job import (
+    JobOptions,
+    Outcome,
+    Pace,
+    commonest_class,
+    conclude,
+    fit_parts,
+    split_examples,
+)
 from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
 
@@ -27,18 +34,13 @@ STEPS = 6000
 
 
 @dataclass(frozen=True)
-class ImageOptions:
+class ImageOptions(JobOptions):
     """What may be chosen; None lets the number of images decide."""
 
+    _: KW_ONLY
     hidden: tuple[int, ...] = (128,)
     lr: float = 2e-3
-    epochs: int | None = None
     batch: int = 128
-    patience: int | None = None
-    seed: int = 0
-    engine: str = "native"
-    checkpoint: Path | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,30 +89,15 @@ def train_images(task: ImageTask, options: ImageOptions, watch: Watcher | None =
     steps = max(1, len(task.parts.train) // options.batch)
     epochs = options.epochs or min(300, max(12, STEPS // steps))
     opt = Adam(lr=Cosine(options.lr, steps=epochs * steps, final=options.lr / 100))
-    fit = Trainer(network, class_loss, opt, engine=options.engine).fit(
-        task.arrays(task.parts.train),
-        epochs,
-        batch=options.batch,
-        validation=task.arrays(task.parts.validation),
-        patience=options.patience,
-        metric=ACCURACY,
-        seed=options.seed,
-        watch=watch,
-        checkpoint=options.checkpoint,
-        resume=options.resume,
-    )
-    return _test(task, options, fit)
-
-
-def _test(task: ImageTask, options: ImageOptions, fit: Fit) -> Outcome:
-    draft = draft_report(
-        fit, task.parts, len(task.test),
-        seed=options.seed, engine=options.engine, metric="accuracy",
-    )  # fmt: skip
+    trainer = Trainer(network, class_loss, opt, engine=options.engine)
+    pace = Pace(options.batch, epochs, options.patience)
+    fit = fit_parts(trainer, task, options, pace, ACCURACY, watch)
     shape = tuple(map(int, task.images.shape))
-    predictor = ImagePredictor(fit.model, shape, task.mean, task.scale, task.classes, draft)
-    scores = predictor.evaluate(task.test)
-    predictor = replace(predictor, report=replace(draft, test_score=scores["accuracy"]))
     held = encode_labels(task.test.labels or (), task.classes, task.test.place)
-    baseline = share_of_commonest(task.truth[task.parts.train], held)
-    return Outcome(predictor, fit, scores, baseline, "always answering the commonest class")
+    return conclude(
+        lambda report: ImagePredictor(
+            fit.model, shape, task.mean, task.scale, task.classes, report
+        ),
+        fit, task, options, task.test, "accuracy",
+        commonest_class(task.truth[task.parts.train], held),
+    )  # fmt: skip

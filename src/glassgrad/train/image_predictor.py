@@ -9,10 +9,9 @@ import numpy as np
 
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.images import ImageSet, read_images
-from glassgrad.data.labels import encode_labels
-from glassgrad.nn import MLP, softmax
-from glassgrad.train.outcome import TrainingReport
-from glassgrad.train.scores import class_scores
+from glassgrad.nn import MLP
+from glassgrad.train.label_predictor import LabelPredictor, in_pieces
+from glassgrad.train.report import TrainingReport
 
 CHUNK = 8192
 
@@ -26,7 +25,7 @@ def image_inputs(pixels: np.ndarray, mean: float, scale: float) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class ImagePredictor:
+class ImagePredictor(LabelPredictor):
     """Says which class an image of a fixed shape belongs to; saved whole in a model folder."""
 
     network: MLP
@@ -47,37 +46,24 @@ class ImagePredictor:
             )
         return images
 
-    def outputs(self, images: ImageSet) -> np.ndarray:
+    def outputs(self, data: ImageSet) -> np.ndarray:
         """What the network gives for every image, (n, classes)."""
-        if images.shape != self.shape:
+        if data.shape != self.shape:
             raise BadInput(
-                f"{images.path}: the images have shape {images.shape}; the model was trained on "
+                f"{data.path}: the images have shape {data.shape}; the model was trained on "
                 f"{self.shape}. Cut or scale them to that shape."
             )
-        pieces = [images.pixels[i : i + CHUNK] for i in range(0, len(images), CHUNK)]
-        return np.concatenate(
-            [np.asarray(self.network(image_inputs(p, self.mean, self.scale))) for p in pieces]
-        )
 
-    def predict(self, images: ImageSet) -> np.ndarray:
-        """The label of every image."""
-        return np.array(self.classes)[self.outputs(images).argmax(axis=1)]
+        def logits(piece: slice) -> np.ndarray:
+            return self.network(image_inputs(data.pixels[piece], self.mean, self.scale))
 
-    def probabilities(self, images: ImageSet) -> np.ndarray:
-        """The probability of each class for every image."""
-        return np.asarray(softmax(self.outputs(images).astype(float)))
-
-    def evaluate(self, images: ImageSet) -> dict[str, float]:
-        """The scores of the predictions against the images' own labels."""
-        truth = encode_labels(images.labels or (), self.classes, images.place)
-        return class_scores(self.outputs(images), truth)
+        return np.concatenate(in_pieces(logits, len(data), CHUNK))
 
     def validate(self) -> None:
         """Refuse parts that do not fit together."""
-        inputs, outputs = self.network.sizes[0], self.network.sizes[-1]
+        inputs = self.network.sizes[0]
         if min(self.shape, default=0) < 1 or inputs != np.prod([float(n) for n in self.shape]):
             raise BadInput(f"images of shape {self.shape} do not fill {inputs} inputs")
-        if outputs != len(self.classes) or len(set(self.classes)) != outputs or outputs < 2:
-            raise BadInput(f"{len(self.classes)} classes do not fit {outputs} outputs")
+        self.check_classes(self.network.sizes[-1])
         if not self.scale > 0:
             raise BadInput(f"the scale must be above 0, not {self.scale}")

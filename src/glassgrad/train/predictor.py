@@ -13,7 +13,8 @@ from glassgrad.data.preparation import Preparation
 from glassgrad.data.table import Table
 from glassgrad.data.target import ClassTarget, NumberTarget, refuse_missing
 from glassgrad.nn import MLP, softmax
-from glassgrad.train.outcome import TrainingReport
+from glassgrad.train.label_predictor import in_pieces
+from glassgrad.train.report import TrainingReport
 from glassgrad.train.scores import class_scores, number_scores
 
 CHUNK = 8192
@@ -70,8 +71,7 @@ class TablePredictor:
     def outputs(self, table: Table) -> np.ndarray:
         """What the network gives for every row, (rows, width of the target)."""
         inputs = self.preparation.encode(table)
-        pieces = [self.network(inputs[i : i + CHUNK]) for i in range(0, len(inputs), CHUNK)]
-        return np.concatenate(pieces)
+        return np.concatenate(in_pieces(lambda s: self.network(inputs[s]), len(inputs), CHUNK))
 
     def predict(self, table: Table) -> np.ndarray:
         """Numbers in the target's units, or labels."""

@@ -24,8 +24,8 @@ from glassgrad.text.bag_classifier import BagClassifier
 from glassgrad.text.vocabulary import Vocabulary
 from glassgrad.text.window_tagger import WindowTagger
 from glassgrad.train.image_predictor import ImagePredictor
-from glassgrad.train.outcome import TrainingReport
 from glassgrad.train.predictor import TablePredictor
+from glassgrad.train.report import TrainingReport
 from glassgrad.train.tag_predictor import TagPredictor
 from glassgrad.train.text_predictor import TextPredictor
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from glassgrad.data.target import ClassTarget, Kind, NumberTarget, find_classes,
 from glassgrad.nn import MLP, squared_error
 from glassgrad.optim import Adam
 from glassgrad.train.class_loss import ACCURACY, class_loss
-from glassgrad.train.history import Fit, Watcher
+from glassgrad.train.history import Watcher
+from glassgrad.train.job import JobOptions, Outcome, Pace, commonest_class, conclude, fit_parts
 from glassgrad.train.metric import Metric
-from glassgrad.train.outcome import Outcome, draft_report, share_of_commonest
 from glassgrad.train.predictor import TablePredictor
+from glassgrad.train.report import TrainingReport
 from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
 
@@ -30,20 +30,14 @@ STEPS = 4000
 
 
 @dataclass(frozen=True)
-class TableOptions:
+class TableOptions(JobOptions):
     """What may be chosen; None lets the size of the table decide."""
 
     target: str
+    _: KW_ONLY
     kind: Kind = "auto"
     hidden: tuple[int, ...] = (64, 64)
     lr: float = 2e-3
-    epochs: int | None = None
-    batch: int | None = None
-    patience: int | None = None
-    seed: int = 0
-    engine: str = "native"
-    checkpoint: Path | None = None
-    resume: bool = False
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     max_categories: int = 100
@@ -100,66 +94,52 @@ def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = 
     """Train a network on a prepared table and test it on the rows held out."""
     sizes = [task.preparation.width, *options.hidden, task.target.width]
     network = MLP.init(sizes, key=random.key(options.seed))
-    batch, epochs, patience = plan(len(task.parts.train), options)
     loss, metric = loss_and_metric(task.target)
     trainer = Trainer(network, loss, Adam(lr=options.lr), engine=options.engine)
-    fit = trainer.fit(
-        task.arrays(task.parts.train),
-        epochs,
-        batch=batch,
-        validation=task.arrays(task.parts.validation),
-        patience=patience,
-        metric=metric,
-        seed=options.seed,
-        watch=watch,
-        checkpoint=options.checkpoint,
-        resume=options.resume,
-    )
-    return _test(task, options, fit)
+    fit = fit_parts(trainer, task, options, plan(len(task.parts.train), options), metric, watch)
+    train, test = task.truth[task.parts.train], task.truth[task.parts.test]
+
+    def make(report: TrainingReport) -> TablePredictor:
+        table = task.table
+        return TablePredictor(
+            fit.model, task.preparation, task.target, table.names, table.header, report
+        )
+
+    if isinstance(task.target, ClassTarget):
+        guess = commonest_class(train, test)
+    else:
+        guess = "always answering the mean", lambda: _distance(test, train.mean())
+    held = task.table.rows(task.parts.test)
+    return conclude(make, fit, task, options, held, metric.name, guess)
 
 
-def plan(rows: int, options: TableOptions) -> tuple[int, int, int]:
-    """Batch size, epochs and patience for so many training rows, where they were left open.
+def _distance(values: np.ndarray, centre: float) -> float:
+    """The root of the mean squared difference."""
+    return float(((values - centre) ** 2).mean() ** 0.5)
 
-    >>> plan(14000, TableOptions("y")), plan(100, TableOptions("y"))
-    ((128, 100, 15), (16, 666, 99))
+
+def plan(rows: int, options: TableOptions) -> Pace:
+    """The pace for so many training rows, where it was left open.
+
+    >>> plan(14000, TableOptions("y"))
+    Pace(batch=128, epochs=100, patience=15)
+    >>> plan(100, TableOptions("y"))
+    Pace(batch=16, epochs=666, patience=99)
     """
     batch = options.batch or min(128, max(16, 2 ** int(np.log2(max(rows, 1) / 64 + 1))))
     steps = max(1, rows // batch)
     epochs = options.epochs or min(1000, max(100, STEPS // steps))
-    return batch, epochs, options.patience or max(15, 3 * epochs // 20)
+    return Pace(batch, epochs, options.patience or max(15, 3 * epochs // 20))
 
 
 def loss_and_metric(target: ClassTarget | NumberTarget) -> tuple[Callable[..., Any], Metric]:
     """The loss of a network for a target, and the figure that people read."""
     if isinstance(target, ClassTarget):
         return class_loss, ACCURACY
-    return _number_loss, Metric("RMSE", _number_loss, lambda mean: math.sqrt(mean) * target.scale)
+    return _number_loss, Metric(
+        "RMSE", _number_loss, lambda mean: math.sqrt(mean) * target.scale, highest=False
+    )
 
 
 def _number_loss(model: MLP, x: Any, y: Any) -> Any:
     return squared_error(model(x), y)
-
-
-def _test(task: TableTask, options: TableOptions, fit: Fit) -> Outcome:
-    parts = task.parts
-    classes = isinstance(task.target, ClassTarget)
-    metric = "accuracy" if classes else "RMSE"
-    draft = draft_report(
-        fit, parts, len(parts.test), seed=options.seed, engine=options.engine, metric=metric
-    )
-    predictor = TablePredictor(
-        fit.model, task.preparation, task.target, task.table.names, task.table.header, draft
-    )
-    held = task.table.rows(parts.test)
-    scores = predictor.evaluate(held)
-    predictor = replace(predictor, report=replace(draft, test_score=scores[metric]))
-    train, test = task.truth[parts.train], task.truth[parts.test]
-    if classes:
-        baseline, guess = share_of_commonest(train, test), "always answering the commonest class"
-    else:
-        baseline, guess = (
-            float(((test - train.mean()) ** 2).mean() ** 0.5),
-            "always answering the mean",
-        )
-    return Outcome(predictor, fit, scores, baseline, guess)

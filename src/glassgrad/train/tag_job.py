@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.conll import TaggedText
 from glassgrad.data.split import Split
+from glassgrad.data.stage import counted
 from glassgrad.data.vectors import WordVectors
 from glassgrad.optim import Adam
 from glassgrad.text.entities import marks_entities
+from glassgrad.text.entity_scores import entity_scores
 from glassgrad.text.spelling import features, word_feature
 from glassgrad.text.tag_dictionary import TagDictionary
 from glassgrad.text.vocabulary import Vocabulary
 from glassgrad.text.window_tagger import WindowTagger
 from glassgrad.train.class_loss import ACCURACY, class_loss
-from glassgrad.train.history import Fit, Watcher
-from glassgrad.train.outcome import Outcome, draft_report, split_examples
-from glassgrad.train.tag_predictor import FEATURES, TagPredictor, encode_sentence, tag_scores
+from glassgrad.train.history import Watcher
+from glassgrad.train.job import JobOptions, Outcome, Pace, conclude, fit_parts, split_examples
+from glassgrad.train.metric import Score
+from glassgrad.train.tag_predictor import FEATURES, TagPredictor, encode_sentence, likeliest_tags
 from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
 
@@ -28,23 +32,19 @@ MAX_TAGS = 1000
 
 
 @dataclass(frozen=True)
-class TagOptions:
+class TagOptions(JobOptions):
     """What may be chosen; `vectors` give words a start, and their length is the dimension."""
 
+    _: KW_ONLY
     window: int = 2
     dimension: int = 25
     vectors: WordVectors | None = None
     hidden: tuple[int, ...] = (100,)
     least: int = 2
     words: int = 100_000
-    lr: float = 1e-3
     epochs: int = 12
     batch: int = 64
     patience: int = 2
-    seed: int = 0
-    engine: str = "native"
-    checkpoint: Path | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,9 @@ class TagTask:
     def arrays(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Windows and tag numbers of all tokens of some sentences."""
         number = {tag: i for i, tag in enumerate(self.tags)}
-        sentences = (self.text.tokens[i] for i in rows)
-        x = [encode_sentence(s, self.vocabulary, self.reach) for s in sentences]
+        sentences = [self.text.tokens[i] for i in rows]
+        read = counted("looking up the words", sentences, len(sentences))
+        x = [encode_sentence(s, self.vocabulary, self.reach) for s in read]
         y = [number[tag] for i in rows for tag in self.text.tags[i]]
         return np.concatenate(x), np.array(y, dtype=np.int64)
 
@@ -87,22 +88,35 @@ def prepare_tags(text: TaggedText, options: TagOptions) -> TagTask:
 
 
 def train_tags(task: TagTask, options: TagOptions, watch: Watcher | None = None) -> Outcome:
-    """Train a tagger on prepared sentences and test it on those held out."""
-    fit = Trainer(
-        _start(task, options), class_loss, Adam(lr=options.lr), engine=options.engine
-    ).fit(
-        task.arrays(task.parts.train),
-        options.epochs,
-        batch=options.batch,
-        validation=task.arrays(task.parts.validation),
-        patience=options.patience,
-        metric=ACCURACY,
-        seed=options.seed,
-        watch=watch,
-        checkpoint=options.checkpoint,
-        resume=options.resume,
-    )
-    return _test(task, options, fit)
+    """Train a tagger on prepared sentences and test it on those held out.
+
+    Where the tags mark entities, the model of the best entity F1 on the validation part is kept.
+    """
+    opt = Adam(lr=options.lr)
+    trainer = Trainer(_start(task, options), class_loss, opt, engine=options.engine)
+    pace = Pace(options.batch, options.epochs, options.patience)
+    parts = task.parts
+    train, held, test = map(task.text.rows, (parts.train, parts.validation, parts.test))
+    metric, keep_best, guess = ACCURACY, "loss", _commonest(train, test)
+    if marks_entities(task.tags):
+        metric, keep_best, guess = _entity_f1(task, held), "F1", _looked_up(train, test)
+    fit = fit_parts(trainer, task, options, pace, metric, watch, keep_best)
+    return conclude(
+        lambda report: TagPredictor(
+            fit.model, task.vocabulary, options.window, task.tags, report
+        ),
+        fit, task, options, test, metric.name, guess,
+    )  # fmt: skip
+
+
+def _entity_f1(task: TagTask, held: TaggedText) -> Score:
+    """The F1 of the entities that a model finds in held sentences."""
+
+    def f1(network: WindowTagger) -> float:
+        found = likeliest_tags(network, held.tokens, task.vocabulary, task.reach, task.tags)
+        return entity_scores(found, held.tags)["all"].f1
+
+    return Score("F1", f1)
 
 
 def _start(task: TagTask, options: TagOptions) -> WindowTagger:
@@ -123,27 +137,22 @@ def _start(task: TagTask, options: TagOptions) -> WindowTagger:
     )
 
 
-def _test(task: TagTask, options: TagOptions, fit: Fit) -> Outcome:
-    parts = task.parts
-    metric = "F1" if marks_entities(task.tags) else "accuracy"
-    draft = draft_report(
-        fit, parts, len(parts.test), seed=options.seed, engine=options.engine, metric=metric
-    )
-    predictor = TagPredictor(fit.model, task.vocabulary, options.window, task.tags, draft)
-    held, known = task.text.rows(parts.test), task.text.rows(parts.train)
-    scores = predictor.evaluate(held)
-    predictor = replace(predictor, report=replace(draft, test_score=scores[metric]))
-    if metric == "F1":
-        guess = "looking up the entities of the training part"
-        looked_up = TagDictionary.fit(known.tokens, known.tags)
-        tags = tuple(looked_up.tag(s) for s in held.tokens)
-        baseline = tag_scores(tags, held.tags)["F1"]
-    else:
-        guess, baseline = "always answering the commonest tag", _commonest(known, held)
-    return Outcome(predictor, fit, scores, baseline, guess)
+def _looked_up(known: TaggedText, held: TaggedText) -> tuple[str, Callable[[], float]]:
+    """The guess that the entities are those of the training part, word by word."""
+
+    def f1() -> float:
+        dictionary = TagDictionary.fit(known.tokens, known.tags)
+        return entity_scores([dictionary.tag(s) for s in held.tokens], held.tags)["all"].f1
+
+    return "looking up the entities of the training part", f1
 
 
-def _commonest(known: TaggedText, held: TaggedText) -> float:
-    seen = [tag for s in known.tags for tag in s]
-    tag = max(sorted(set(seen)), key=seen.count)
-    return float(np.mean([t == tag for s in held.tags for t in s]))
+def _commonest(known: TaggedText, held: TaggedText) -> tuple[str, Callable[[], float]]:
+    """The guess that every token has the commonest tag of the training part."""
+
+    def share() -> float:
+        seen = Counter(tag for s in known.tags for tag in s)
+        tag = max(sorted(seen), key=seen.__getitem__)
+        return float(np.mean([t == tag for s in held.tags for t in s]))
+
+    return "always answering the commonest tag", share

@@ -9,13 +9,14 @@ import numpy as np
 
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.conll import TaggedText, read_conll
+from glassgrad.data.stage import counted
 from glassgrad.text.entities import best_path, marks_entities, may_follow
 from glassgrad.text.entity_scores import entity_scores
 from glassgrad.text.spelling import features
 from glassgrad.text.vocabulary import Vocabulary
 from glassgrad.text.window_tagger import WindowTagger
 from glassgrad.text.windows import windows
-from glassgrad.train.outcome import TrainingReport
+from glassgrad.train.report import TrainingReport
 
 CHUNK = 512
 FEATURES = len(features("a"))
@@ -25,6 +26,27 @@ def encode_sentence(tokens: tuple[str, ...], vocabulary: Vocabulary, reach: int)
     """The window of every token as numbers, (tokens, (2·reach + 1)·features)."""
     numbers = vocabulary.encode(f for token in tokens for f in features(token))
     return windows(numbers.reshape(len(tokens), FEATURES), reach)
+
+
+def likeliest_tags(
+    network: WindowTagger,
+    sentences: tuple[tuple[str, ...], ...],
+    vocabulary: Vocabulary,
+    reach: int,
+    tags: tuple[str, ...],
+) -> tuple[tuple[str, ...], ...]:
+    """The tags of every sentence: of all sequences that are well formed the likeliest."""
+    allowed = may_follow(tags)
+    found: list[tuple[str, ...]] = []
+    starts = range(0, len(sentences), CHUNK)
+    for start in counted("tagging", starts, len(starts)):
+        piece = sentences[start : start + CHUNK]
+        rows = [encode_sentence(s, vocabulary, reach) for s in piece]
+        logits = np.asarray(network(np.concatenate(rows)), dtype=float)
+        cuts = np.cumsum([len(s) for s in piece])[:-1]
+        paths = [best_path(part, allowed) for part in np.split(logits, cuts)]
+        found += [tuple(tags[k] for k in path) for path in paths]
+    return tuple(found)
 
 
 def tag_scores(
@@ -64,16 +86,7 @@ class TagPredictor:
 
     def predict(self, text: TaggedText) -> tuple[tuple[str, ...], ...]:
         """The tags of every sentence: of all sequences that are well formed the likeliest."""
-        allowed = may_follow(self.tags)
-        found: list[tuple[str, ...]] = []
-        for start in range(0, len(text), CHUNK):
-            piece = text.tokens[start : start + CHUNK]
-            rows = [encode_sentence(s, self.vocabulary, self.reach) for s in piece]
-            logits = np.asarray(self.network(np.concatenate(rows)), dtype=float)
-            cuts = np.cumsum([len(s) for s in piece])[:-1]
-            paths = [best_path(part, allowed) for part in np.split(logits, cuts)]
-            found += [tuple(self.tags[k] for k in path) for path in paths]
-        return tuple(found)
+        return likeliest_tags(self.network, text.tokens, self.vocabulary, self.reach, self.tags)
 
     def evaluate(self, text: TaggedText) -> dict[str, float]:
         """The scores of the predicted tags against the file's own."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -11,13 +10,23 @@ from glassgrad.data.bad_input import BadInput
 from glassgrad.data.labelled_text import TextSet
 from glassgrad.data.labels import encode_labels, find_label_classes
 from glassgrad.data.split import Split
+from glassgrad.data.stage import counted
 from glassgrad.optim import Adam
 from glassgrad.text.bag_classifier import BagClassifier
 from glassgrad.text.tokens import ngrams, tokenise
 from glassgrad.text.vocabulary import Vocabulary, pad
 from glassgrad.train.class_loss import ACCURACY, class_loss
-from glassgrad.train.history import Fit, Watcher
-from glassgrad.train.outcome import Outcome, draft_report, share_of_commonest, split_examples
+from glassgrad.train.history import Watcher
+from glassgrad.train.job import (
+    JobOptions,
+    Outcome,
+    Pace,
+    commonest_class,
+    conclude,
+    fit_parts,
+    split_examples,
+)
+from glassgrad.train.report import TrainingReport
 from glassgrad.train.text_predictor import TextPredictor
 from glassgrad.train.trainer import Trainer
 
@@ -26,20 +35,16 @@ WIDEST = 4000
 
 
 @dataclass(frozen=True)
-class TextOptions:
-    """What may be chosen."""
+class TextOptions(JobOptions):
+    """What may be chosen: the longest n-grams, and how many texts an n-gram must be in."""
 
+    _: KW_ONLY
     ngrams: int = 2
     least: int = 2
     words: int = 200_000
-    lr: float = 1e-3
     epochs: int = 30
     batch: int = 64
     patience: int = 3
-    seed: int = 0
-    engine: str = "native"
-    checkpoint: Path | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +72,10 @@ def prepare_texts(texts: TextSet, options: TextOptions) -> TextTask:
             f"{texts.places[0]}: the label {labels[0][:60]!r} of the first text is that of no "
             "other. If this line is a header, remove it."
         )
-    truth = encode_labels(labels, classes, lambda i: texts.places[i])
+    truth = encode_labels(labels, classes, texts.place)
     parts = split_examples(len(texts), seed=options.seed, tested=False, labels=truth)
-    grams = [ngrams(tokenise(text), options.ngrams) for text in texts.texts]
+    read = counted("cutting the texts into words", texts.texts, len(texts))
+    grams = [ngrams(tokenise(text), options.ngrams) for text in read]
     seen = (gram for i in parts.train for gram in set(grams[i]))
     vocabulary = Vocabulary.fit(seen, options.least, options.words)
     if not vocabulary.words:
@@ -87,30 +93,17 @@ def train_texts(task: TextTask, options: TextOptions, watch: Watcher | None = No
     start = BagClassifier.init(
         *task.arrays(task.parts.train), len(task.vocabulary), len(task.classes)
     )
-    fit = Trainer(start, class_loss, Adam(lr=options.lr), engine=options.engine).fit(
-        task.arrays(task.parts.train),
-        options.epochs,
-        batch=options.batch,
-        validation=task.arrays(task.parts.validation),
-        patience=options.patience,
-        metric=ACCURACY,
-        seed=options.seed,
-        watch=watch,
-        checkpoint=options.checkpoint,
-        resume=options.resume,
-    )
-    return _test(task, options, fit)
+    trainer = Trainer(start, class_loss, Adam(lr=options.lr), engine=options.engine)
+    pace = Pace(options.batch, options.epochs, options.patience)
+    fit = fit_parts(trainer, task, options, pace, ACCURACY, watch)
+    parts, texts = task.parts, task.texts
 
+    def make(report: TrainingReport) -> TextPredictor:
+        form = texts.form, texts.columns, texts.header
+        return TextPredictor(
+            fit.model, task.vocabulary, options.ngrams, *form, task.classes, report
+        )
 
-def _test(task: TextTask, options: TextOptions, fit: Fit) -> Outcome:
-    parts = task.parts
-    draft = draft_report(
-        fit, parts, len(parts.test), seed=options.seed, engine=options.engine, metric="accuracy"
-    )
-    predictor = TextPredictor(
-        fit.model, task.vocabulary, options.ngrams, task.texts.form, task.classes, draft
-    )
-    scores = predictor.evaluate(task.texts.rows(parts.test))
-    predictor = replace(predictor, report=replace(draft, test_score=scores["accuracy"]))
-    baseline = share_of_commonest(task.truth[parts.train], task.truth[parts.test])
-    return Outcome(predictor, fit, scores, baseline, "always answering the commonest class")
+    guess = commonest_class(task.truth[parts.train], task.truth[parts.test])
+    held = texts.rows(parts.test)
+    return conclude(make, fit, task, options, held, "accuracy", guess)
