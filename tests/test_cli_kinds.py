@@ -156,9 +156,10 @@ def test_texts_in_columns_of_a_csv_file(inside, capsys, header, columns):
 def test_tags_from_file_to_entities(inside, capsys):
     write_tags(inside / "trips.conll")
     write_tags(inside / "more.conll", 20, seed=1)
-    code, out, _ = glassgrad(capsys, "train", "tags", "trips.conll", "--dimension", "8")
+    code, out, err = glassgrad(capsys, "train", "tags", "trips.conll", "--dimension", "8")
     assert code == 0 and "150 sentences, 750 tokens" in out and "3 tags" in out
     assert "looking up the entities of the training part would give F1" in out
+    assert "F1 " in err and "rate 0.001" in err
     out = glassgrad(capsys, "evaluate", "trips-model", "more.conll")[1]
     assert score(out, "F1") == 100 and "F1 of person 100.00%" in out
     code, out, _ = glassgrad(capsys, "predict", "trips-model", "more.conll", "--out", "p.conll")
@@ -166,6 +167,14 @@ def test_tags_from_file_to_entities(inside, capsys):
     assert read_conll("p.conll").tags == read_conll("more.conll").tags
     out = glassgrad(capsys, "evaluate", "p.conll", "more.conll")[1]
     assert out.startswith("20 sentences\nF1 100.00%")
+
+
+def test_the_kept_model_may_be_that_of_the_best_f1(inside, capsys):
+    write_tags(inside / "t.conll")
+    words = ("train", "tags", "t.conll", "--epochs", "3", "--keep-best")
+    assert glassgrad(capsys, *words, "F1")[0] == 0
+    said = refused(capsys, *words, "f1")
+    assert "keep_best='f1' names no metric of this run. Did you mean 'F1'?" in said
 
 
 def test_words_known_from_vectors_alone(inside, capsys):

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import widths
-from glassgrad.cli.training import add_out, add_training, chosen, finish, keeping, model_folder
+from glassgrad.cli.training import add_out, add_training, common_options, finish, model_folder
 
 if TYPE_CHECKING:
     from glassgrad.train.image_job import ImageOptions, ImageTask
@@ -42,10 +42,7 @@ def run(given: argparse.Namespace) -> int:
     from glassgrad.train.progress import progress
 
     out = model_folder(given, given.data)
-    options = ImageOptions(
-        **chosen(given, "hidden", "lr", "epochs", "batch", "patience", "seed", "engine"),
-        **keeping(given),
-    )
+    options = ImageOptions(hidden=given.hidden, **common_options(given))
     images, test = read_images(given.data, given.labels)
     task = prepare_images(images, test, options)
     say_task(task, options)

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import count, widths
-from glassgrad.cli.training import add_out, add_training, finish, keeping, model_folder
+from glassgrad.cli.training import add_out, add_training, common_options, finish, model_folder
 
 if TYPE_CHECKING:
     from glassgrad.data.table import Table
@@ -89,16 +89,10 @@ def table_options(given: argparse.Namespace) -> TableOptions:
         target=given.target,
         kind=given.kind,
         hidden=given.hidden,
-        lr=given.lr,
-        epochs=given.epochs,
-        batch=given.batch,
-        patience=given.patience,
-        seed=given.seed,
-        engine=given.engine,
         drop=tuple(given.drop),
         categorical=tuple(given.categorical),
         max_categories=given.max_categories,
-        **keeping(given),
+        **common_options(given),
     )
 
 

@@ -6,7 +6,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import count, natural, widths
-from glassgrad.cli.training import add_out, add_training, chosen, finish, keeping, model_folder
+from glassgrad.cli.training import (
+    add_out,
+    add_training,
+    chosen,
+    common_options,
+    finish,
+    model_folder,
+)
 
 if TYPE_CHECKING:
     from glassgrad.train.tag_job import TagOptions, TagTask
@@ -51,11 +58,12 @@ def run(given: argparse.Namespace) -> int:
     out = model_folder(given, given.data)
     if (given.window or 0) > 100:
         raise BadInput("--window reaches 100 words at most.")
-    names = ("window", "dimension", "hidden", "lr", "epochs", "batch", "patience", "seed")
     if given.vectors is not None and given.dimension is not None:
         raise BadInput("--vectors bring their own dimension; leave out --dimension.")
     known = None if given.vectors is None else read_vectors(given.vectors)
-    options = TagOptions(**chosen(given, *names, "engine"), vectors=known, **keeping(given))
+    options = TagOptions(
+        **chosen(given, "window", "dimension", "hidden"), vectors=known, **common_options(given)
+    )
     task = prepare_tags(read_conll(given.data), options)
     say_task(task, options)
     return finish(train_tags(task, options, progress()), given, out, given.data, "sentences")

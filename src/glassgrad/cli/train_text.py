@@ -6,7 +6,14 @@ import argparse
 from typing import TYPE_CHECKING
 
 from glassgrad.cli.parser import count
-from glassgrad.cli.training import add_out, add_training, chosen, finish, keeping, model_folder
+from glassgrad.cli.training import (
+    add_out,
+    add_training,
+    chosen,
+    common_options,
+    finish,
+    model_folder,
+)
 
 if TYPE_CHECKING:
     from glassgrad.data.labelled_text import TextSet
@@ -53,10 +60,7 @@ def run(given: argparse.Namespace) -> int:
     from glassgrad.train.text_job import TextOptions, prepare_texts, train_texts
 
     out = model_folder(given, given.data[0])
-    options = TextOptions(
-        **chosen(given, "ngrams", "least", "lr", "epochs", "batch", "patience", "seed", "engine"),
-        **keeping(given),
-    )
+    options = TextOptions(**chosen(given, "ngrams", "least"), **common_options(given))
     task = prepare_texts(read(given), options)
     say_task(task, options)
     new = given.data[0] if given.text else "new-texts.txt"

@@ -35,14 +35,25 @@ def add_training(
     What is left out is None, and the job's own default holds.
     """
     learn = p.add_argument_group("the training")
-    learn.add_argument("--epochs", type=count, metavar="N", help=f"at most ({epochs})")
-    learn.add_argument("--lr", type=positive, default=lr, metavar="X", help=f"({lr:g})")
+    learn.add_argument(
+        "--epochs", type=count, metavar="N", help=f"passes over the data, at most ({epochs})"
+    )
+    learn.add_argument(
+        "--lr", type=positive, default=lr, metavar="X", help=f"learning rate ({lr:g})"
+    )
     learn.add_argument("--batch", type=count, metavar="N", help=f"examples a step ({batch})")
     learn.add_argument(
         "--patience",
         type=count,
         metavar="N",
-        help=f"stop after N epochs without a better validation loss ({patience})",
+        help=f"stop after N epochs without a better model ({patience})",
+    )
+    learn.add_argument(
+        "--keep-best",
+        default="loss",
+        metavar="METRIC",
+        help="the better model is that with the better METRIC on the validation part: loss, or "
+        "the figure that is shown beside it, such as accuracy, RMSE or F1 (loss)",
     )
     learn.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="of split and weights (0)"
@@ -64,9 +75,12 @@ def add_training(
     return learn
 
 
-def keeping(given: argparse.Namespace) -> dict[str, Any]:
-    """The options about checkpoints, refused before any training where they cannot work."""
+def common_options(given: argparse.Namespace) -> dict[str, Any]:
+    """The options that every job has; what cannot work is refused before any training."""
+    from dataclasses import fields
+
     from glassgrad.data.bad_input import BadInput, MissingFile
+    from glassgrad.train.job import JobOptions
     from glassgrad.train.run import check_checkpoint_target
 
     if given.resume and given.checkpoint is None:
@@ -77,7 +91,7 @@ def keeping(given: argparse.Namespace) -> dict[str, Any]:
         check_checkpoint_target(given.checkpoint)
     if given.plot is not None and not given.plot.absolute().parent.is_dir():
         raise MissingFile(f"{given.plot}: the folder {given.plot.parent} does not exist.")
-    return {"checkpoint": given.checkpoint, "resume": given.resume}
+    return chosen(given, *(f.name for f in fields(JobOptions)))
 
 
 def chosen(given: argparse.Namespace, *names: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class JobOptions:
     epochs: int | None = None
     batch: int | None = None
     patience: int | None = None
+    keep_best: str = "loss"
     seed: int = 0
     engine: str = "native"
     checkpoint: Path | None = None
@@ -80,7 +81,6 @@ def fit_parts(
     pace: Pace,
     metric: Figure,
     watch: Watcher | None,
-    keep_best: str = "loss",
 ) -> Fit:
     """Train on the training part, judged on the validation part."""
     train, held = task.arrays(task.parts.train), task.arrays(task.parts.validation)
@@ -92,7 +92,7 @@ def fit_parts(
             validation=held,
             patience=pace.patience,
             metric=metric,
-            keep_best=keep_best,
+            keep_best=options.keep_best,
             seed=options.seed,
             watch=watch,
             checkpoint=options.checkpoint,

@@ -90,17 +90,17 @@ def prepare_tags(text: TaggedText, options: TagOptions) -> TagTask:
 def train_tags(task: TagTask, options: TagOptions, watch: Watcher | None = None) -> Outcome:
     """Train a tagger on prepared sentences and test it on those held out.
 
-    Where the tags mark entities, the model of the best entity F1 on the validation part is kept.
+    The model of the best validation loss is kept: on WNUT-17 that of the best entity F1 is worse.
     """
     opt = Adam(lr=options.lr)
     trainer = Trainer(_start(task, options), class_loss, opt, engine=options.engine)
     pace = Pace(options.batch, options.epochs, options.patience)
     parts = task.parts
     train, held, test = map(task.text.rows, (parts.train, parts.validation, parts.test))
-    metric, keep_best, guess = ACCURACY, "loss", _commonest(train, test)
+    metric, guess = ACCURACY, _commonest(train, test)
     if marks_entities(task.tags):
-        metric, keep_best, guess = _entity_f1(task, held), "F1", _looked_up(train, test)
-    fit = fit_parts(trainer, task, options, pace, metric, watch, keep_best)
+        metric, guess = _entity_f1(task, held), _looked_up(train, test)
+    fit = fit_parts(trainer, task, options, pace, metric, watch)
     return conclude(
         lambda report: TagPredictor(
             fit.model, task.vocabulary, options.window, task.tags, report
