@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from glassgrad.engines.native.emit import PTR, VOID, Module, of_dtype
-from glassgrad.engines.native.gemm import Product, emit_product, tiling
+from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.target import Target, assemble
+from glassgrad.engines.native.tiling import Product, tiling
 
 HOST = Target.host()
 TARGETS = {"host": HOST, "avx2": HOST.restricted("avx2"), "sse2": HOST.restricted("sse2")}
@@ -115,6 +116,31 @@ def test_results_do_not_depend_on_the_cut():
     code, _keep = compiled([large.p, small.p], HOST)
     code(*large.pointers(), *small.pointers())
     assert (large.c[: 5 * 48] == small.c[: 5 * 48]).all()
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=TARGETS)
+def test_a_long_sum_over_k_is_summed_in_blocks(target):
+    case = Case(3, 5, 50_001, (True, False), "f4", TARGETS[target])
+    code, _keep = compiled([case.p], TARGETS[target])
+    code(*case.pointers())
+    exact = case.left.astype(np.longdouble) @ case.right.astype(np.longdouble)
+    size = abs(case.left).astype(float) @ abs(case.right)
+    steps = 256 + 50_001 // 128
+    error = abs(case.c[:15].reshape(3, 5) - exact)
+    assert (error <= steps * np.finfo("f4").eps / 2 * size).all()
+
+
+@pytest.mark.parametrize("layout", list(itertools.product([False, True], repeat=2)))
+def test_targets_with_fused_arithmetic_agree_to_the_bit(layout):
+    """Tiles, panels and areas differ; blocks of k do not."""
+    found = []
+    for target in (HOST, HOST.restricted("avx2")):
+        case = Case(300, 520, 600, layout, "f4", target)
+        code, _keep = compiled([case.p], target)
+        code(*case.pointers())
+        case.check()
+        found.append(case.c[: 300 * 520].tobytes())
+    assert len(set(found)) == (1 if HOST.fma else len(set(found)))
 
 
 def test_accumulation():

@@ -1,25 +1,26 @@
 """A generator of matrix products: C = A·B for any shape, strides, dtype and epilogue.
 
-The element c[i, j] is always ``((a[i,0]*b[0,j]) + a[i,1]*b[1,j]) + …`` in this order of k (each
-step one fma), whatever the tile, the blocks or the instruction set's width: so results do not
-depend on how a product is cut, and their error is that of a recursive sum (k·eps/2 of Σ|a·b|).
+The element c[i, j] is summed over k in blocks of `block_depth(k)`, each by
+``((a[i,0]*b[0,j]) + a[i,1]*b[1,j]) + …`` in this order (each step one fma), and the blocks are
+added in order: whatever the tile, the areas or the instruction set's width. So results do not
+depend on how a product is cut, and their error is that of a recursive sum of at most 256 terms and
+of as many blocks as there are.
 
-The micro-kernel keeps a tile of `rows` x `vectors` accumulators in registers and is a function of
-its own, shared by all tiles; the last rows and columns have smaller or masked variants. B is packed
-into panels when it is not contiguous along j, or when it is large.
+C is computed area by area, each with its own scratch memory. The micro-kernel keeps a tile of
+`rows` x `vectors` accumulators in registers and is a function of its own, shared by all tiles; the
+last rows and columns have smaller or masked variants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from glassgrad.engines.native.emit import I1, I64, PTR, VOID, Function, Module, Type, Value
+from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.packing import Packer
+from glassgrad.engines.native.tiling import Product, tiling
 
-_PANEL_BYTES = 32768  # one packed panel of B: it should stay in the first-level cache
-_A_BYTES = 393216  # one block of A: it should stay in the second-level cache
-_PACK_FROM = 65536  # bytes of B from which packing pays, if there are rows enough
+_FAR = 131072  # bytes of C from which its tiles are fetched ahead
 
 
 class Epilogue(Protocol):
@@ -37,69 +38,11 @@ class Epilogue(Protocol):
         """The finished vector."""
         ...
 
-
-@dataclass(frozen=True)
-class Product:
-    """C[m, n] = A[m, k]·B[k, n]; strides are in elements, and C's last one must be 1."""
-
-    element: Type
-    m: int
-    n: int
-    k: int
-    a: tuple[int, int]
-    b: tuple[int, int]
-    c: int  # the stride of a row of C
-    accumulate: bool = False
-
-    @staticmethod
-    def row_major(element: Type, m: int, n: int, k: int) -> Product:
-        """All three operands contiguous, none transposed."""
-        return Product(element, m, n, k, (k, 1), (n, 1), n)
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """How a product is cut: lanes of a vector, tile, depth of a block, rows of a block of A."""
-
-    lanes: int
-    rows: int
-    vectors: int
-    depth: int
-    block: int
-    packed: bool
-    scratch: int  # bytes
-
-    @property
-    def width(self) -> int:
-        """The columns of one panel."""
-        return max(1, self.lanes) * self.vectors
-
-
-def _tile_rows(m: int, most: int) -> int:
-    """The height of a tile: a divisor of m when a good one exists, else an even cut."""
-    if m <= most:
-        return max(m, 1)
-    for rows in range(most, most * 2 // 3 - 1, -1):
-        if m % rows == 0:
-            return rows
-    return -(-m // -(-m // most))
-
-
-def tiling(p: Product, vector_bytes: int, registers: int) -> Tiling:
-    """The cut for a product on a machine with so many vector registers of that size."""
-    full = vector_bytes // p.element.itemsize
-    lanes = min(full, 1 << max(0, p.n - 1).bit_length())
-    vectors = max(1, min(2, -(-p.n // lanes)))
-    rows = _tile_rows(p.m, (registers - 8) // vectors if vectors == 2 else (registers - 8) // 2)
-    width = lanes * vectors
-    deepest = max(64, _PANEL_BYTES // (width * p.element.itemsize))
-    depth = max(1, -(-p.k // -(-p.k // deepest))) if p.k else 1
-    large = p.k * p.n * p.element.itemsize >= _PACK_FROM and p.m >= 4 * rows
-    packed = (p.b[1] != 1 and p.n > 1) or large
-    panels = -(-p.n // width)
-    scratch = panels * width * depth * p.element.itemsize if packed else 0
-    block = max(rows, _A_BYTES // (depth * p.element.itemsize) // rows * rows)
-    return Tiling(lanes if lanes > 1 else 0, rows, vectors, depth, block, packed, scratch)
+    def lines(
+        self, f: Function, row: Value, column: Value, extras: Sequence[Value]
+    ) -> Sequence[Value]:
+        """The places in memory that will be read or written for a vector, but for the result."""
+        ...
 
 
 def emit_product(
@@ -131,6 +74,7 @@ class _Emitter:
         self.module, self.p, self.name = module, p, name
         self.epilogue, self.extras = epilogue, extras
         self.t = tiling(p, module.target.vector_bytes, module.target.registers)
+        self.packer = Packer(module, p, self.t, name)
         self.vector = p.element.vector(self.t.lanes)
         self.lanes = max(1, self.t.lanes)
         self.blocks = max(1, -(-p.k // self.t.depth))
@@ -138,277 +82,253 @@ class _Emitter:
     # -- the loops around the micro-kernel ------------------------------------
 
     def driver(self) -> Function:
-        """Blocks of k, then blocks of rows, then panels of columns, then tiles."""
+        """All areas in turn."""
+        p, t = self.p, self.t
         f = self.module.function(
             self.name, VOID, [PTR, PTR, PTR, PTR] + [PTR] * self.extras, "internal"
         )
-        if self.p.m and self.p.n:
-            p, t = self.p, self.t
-            whole, rest = divmod(p.k, t.depth) if p.k else (0, 0)
-            f.loop(0, whole, 1, lambda i: self._block(f, i * t.depth, t.depth))
-            if rest or not p.k:
-                self._block(f, f.index(p.k - rest), rest)
+        if p.m and p.n:
+            if p.m <= t.area_rows and p.n <= t.area_columns:
+                self._area(f, f.params, f.index(0), f.index(0))
+            else:
+                area = self.area()
+
+                def one(row: Value, column: Value) -> None:
+                    f.call(area, VOID, *f.params, row, column)
+
+                def across(row: Value) -> None:
+                    f.loop(0, p.n, t.area_columns, lambda j: one(row, j))
+
+                f.loop(0, p.m, t.area_rows, across)
         f.ret()
         return f
 
-    def _block(self, f: Function, start: Value, depth: int) -> None:
-        """All of C for the `depth` values of k from `start`."""
+    def area(self) -> Function:
+        """The function ``(a, b, c, scratch, *extras, row, column)`` of the area from there on."""
+        types = [PTR] * (4 + self.extras) + [I64, I64]
+        f = self.module.function(f"{self.name}_area", VOID, types, "internal")
+        self._area(f, f.params[:-2], *f.params[-2:])
+        f.ret()
+        return f
+
+    def _area(self, f: Function, pointers: Sequence[Value], row: Value, column: Value) -> None:
+        """Blocks of k one after the other, then panels of columns, then tiles."""
         p, t = self.p, self.t
-        a = f.at(f.params[0], p.element, start * p.a[1])
-        b = f.at(f.params[1], p.element, start * p.b[0])
-        if t.packed:
-            self._pack(f, b, f.params[3], depth)
-        for_rows = max(t.block, t.rows)
+        rows = _least(f, p.m - row, t.area_rows, p.m)
+        columns = _least(f, p.n - column, t.area_columns, p.n)
 
-        def rows_block(first: Value, rows: int) -> None:
-            def panel(column: Value, width: int) -> None:
-                self._tiles(f, a, b, start, depth, first, rows, column, width)
+        def block(start: Value) -> None:
+            depth = _least(f, p.k - start, t.depth, p.k)
+            self._block(f, pointers, (row, rows), (column, columns), start, depth)
 
-            self._panels(f, panel)
+        f.loop(0, max(1, p.k), t.depth, block)
 
-        whole, rest = divmod(p.m, for_rows)
-        f.loop(0, whole, 1, lambda i: rows_block(i * for_rows, for_rows))
-        if rest:
-            rows_block(f.index(p.m - rest), rest)
-
-    def _panels(self, f: Function, each: Callable[[Value, int], None]) -> None:
-        """Calls `each(first column, columns)` for full panels in a loop, then for the rest."""
-        whole, rest = divmod(self.p.n, self.t.width)
-        f.loop(0, whole, 1, lambda i: each(i * self.t.width, self.t.width))
-        if rest:
-            each(f.index(self.p.n - rest), rest)
-
-    def _tiles(
-        self, f: Function, a: Value, b: Value, start: Value, depth: int, first: Value, rows: int,
-        column: Value, width: int,
+    def _block(
+        self, f: Function, pointers: Sequence[Value], rows: tuple[Value, Value],
+        columns: tuple[Value, Value], start: Value, depth: Value,
     ) -> None:  # fmt: skip
-        p, t = self.p, self.t
-        if t.packed:
-            panel = f.at(f.params[3], p.element, column * depth)
-        else:
-            panel = f.at(b, p.element, column * p.b[1])
+        """The area for the values of k of one block."""
+        p, t, element = self.p, self.t, self.p.element
+        a, b, c, scratch, *extras = pointers
+        a = f.at(a, element, rows[0] * p.a[0] + start * p.a[1])
+        b = f.at(b, element, columns[0] * p.b[1] + start * p.b[0])
+        c = f.at(c, element, rows[0] * p.c + columns[0])
+        if t.packs_a:
+            packed = f.at(scratch, I8, t.a_place)
+            f.call(self.packer.rows(), VOID, a, packed, rows[1], depth)
+            a = packed
+        a_row = t.depth if t.packs_a else p.a[0]
 
-        def tile(row: Value, height: int) -> None:
-            kernel = self._kernel(height, width, depth)
-            where = f.at(f.params[2], p.element, row * p.c + column)
-            f.call(
-                kernel, VOID, f.at(a, p.element, row * p.a[0]), panel, where, start, row, column,
-                *f.params[4:],
-            )  # fmt: skip
+        def panel(j: Value, width: int) -> None:
+            source = f.at(b, element, j * p.b[1])
+            if t.packs_b:
+                f.call(self.packer.panel(width), VOID, source, scratch, depth)
+                source = scratch
 
-        whole, rest = divmod(rows, t.rows)
-        f.loop(0, whole, 1, lambda i: tile(first + i * t.rows, t.rows))
-        if rest:
-            tile(first + (rows - rest), rest)
+            def tile(i: Value, height: int) -> None:
+                where = f.at(c, element, i * p.c + j)
+                f.call(
+                    self._kernel(height, width), VOID, f.at(a, element, i * a_row), source, where,
+                    start, depth, rows[0] + i, columns[0] + j, *extras,
+                )  # fmt: skip
+
+            _pieces(f, rows[1], t.rows, p.m, tile)
+
+        _pieces(f, columns[1], t.width, p.n, panel)
 
     # -- the micro-kernel -----------------------------------------------------
 
-    def _kernel(self, height: int, width: int, depth: int) -> Function:
-        """The function ``(a, panel, c, start, row, column, *extras)`` of one tile size."""
-        name = f"{self.name}_t{height}_{width}_{depth}"
+    def _kernel(self, height: int, width: int) -> Function:
+        """The function ``(a, panel, c, start, depth, row, column, *extras)`` of one tile size."""
+        name = f"{self.name}_t{height}_{width}"
         if name in self.module.functions:
             return self.module.functions[name]
-        f = self.module.function(
-            name, VOID, [PTR, PTR, PTR, I64, I64, I64] + [PTR] * self.extras, "internal"
-        )
+        types = [PTR, PTR, PTR, I64, I64, I64, I64] + [PTR] * self.extras
+        f = self.module.function(name, VOID, types, "internal")
         count = -(-width // self.lanes)
         tail = width - (count - 1) * self.lanes
         masks: list[Value | None] = [None] * count
         if tail < self.lanes:
             masks[-1] = f.tail_mask(self.lanes, tail)
-        zeros = [f.const(self.vector, 0)] * (height * count)
-        start = self._initial(f, height, masks, zeros)
-        done = self._accumulate(f, height, masks, depth, start)
-        self._finish(f, height, masks, depth, done)
+        done = self._accumulated(f, height, masks)
+        self._finish(f, height, masks, self._joined(f, height, masks, done))
         f.ret()
         return f
+
+    def _fetch(self, f: Function, epilogue: Epilogue, r: Value, count: int) -> None:
+        """Asks for what the epilogue of a row reads and writes, while the tile is computed."""
+        row, column, extras = f.params[5], f.params[6], f.params[7:]
+
+        def lines() -> None:
+            for v in range(count):
+                for line in epilogue.lines(f, row + r, column + v * self.lanes, extras):
+                    fetch(f, line)
+
+        if self.blocks == 1:
+            lines()
+        else:
+            f.branch(self._last(f), lines)
+
+    def _last(self, f: Function) -> Value:
+        return f.compare("eq", f.params[3] + f.params[4], self.p.k)
 
     def _cells(self, height: int, masks: Sequence[Value | None]) -> list[tuple[int, int]]:
         return [(r, v) for r in range(height) for v in range(len(masks))]
 
-    def _initial(
-        self, f: Function, height: int, masks: Sequence[Value | None], zeros: list[Value]
-    ) -> list[Value]:
-        """What the accumulators start with: zero in the first block of k, C in later ones."""
-
-        def read() -> list[Value]:
-            return [
-                f.load(self.vector, self._cell(f, r, v), mask=masks[v])
-                for r, v in self._cells(height, masks)
-            ]
-
-        if self.p.accumulate:
-            return read()
-        if self.blocks == 1:
-            return zeros
-        return f.branch(f.compare("eq", f.params[3], 0), lambda: zeros, read)
-
     def _cell(self, f: Function, r: int, v: int) -> Value:
         return f.at(f.params[2], self.p.element, r * self.p.c + v * self.lanes)
 
-    def _accumulate(
-        self, f: Function, height: int, masks: Sequence[Value | None], depth: int,
-        start: list[Value],
-    ) -> list[Value]:  # fmt: skip
-        p, t = self.p, self.t
-        unroll = 4 if depth % 4 == 0 else 2 if depth % 2 == 0 else 1
-        if depth > 8 and unroll < 4:
-            unroll = 4
-        b_step = t.width if t.packed else p.b[0]
+    def _accumulated(self, f: Function, height: int, masks: Sequence[Value | None]) -> list[Value]:
+        """The sums over one block of k."""
+        p, t, count = self.p, self.t, len(masks)
+        a_row, a_step = self.packer.a_strides
+        b_step = t.width if t.packs_b else p.b[0]
+        load_masks = [None] * count if t.packs_b else masks
 
-        def step(a: Value, b: Value, acc: list[Value]) -> list[Value]:
-            load_masks = [None] * len(masks) if t.packed else masks
+        def step(a: Value, b: Value, acc: Sequence[Value]) -> list[Value]:
             rows = [
                 f.load(self.vector, f.at(b, p.element, v * self.lanes), mask=load_masks[v])
-                for v in range(len(masks))
+                for v in range(count)
             ]
             out: list[Value] = []
             for r in range(height):
-                x = f.splat(f.load(p.element, f.at(a, p.element, r * p.a[0])), self.vector)
-                out += [f.fma(x, y, acc[r * len(masks) + v]) for v, y in enumerate(rows)]
+                x = f.splat(f.load(p.element, f.at(a, p.element, r * a_row)), self.vector)
+                out += [f.fma(x, y, acc[r * count + v]) for v, y in enumerate(rows)]
             return out
 
-        def turn(count: int, a: Value, b: Value, acc: list[Value]) -> list[Value]:
-            for u in range(count):
-                acc = step(f.at(a, p.element, u * p.a[1]), f.at(b, p.element, u * b_step), acc)
-            return acc
+        def turn(steps: int) -> Callable[..., list[Value]]:
+            def body(_: Value, a: Value, b: Value, *acc: Value) -> list[Value]:
+                for u in range(steps):
+                    here = f.at(a, p.element, u * a_step), f.at(b, p.element, u * b_step)
+                    acc = tuple(step(*here, acc))
+                onward = f.at(a, p.element, steps * a_step), f.at(b, p.element, steps * b_step)
+                return [*onward, *acc]
 
-        def body(_: Value, a: Value, b: Value, *acc: Value) -> list[Value]:
-            after = turn(unroll, a, b, list(acc))
-            return [
-                f.at(a, p.element, unroll * p.a[1]), f.at(b, p.element, unroll * b_step), *after
-            ]  # fmt: skip
+            return body
 
-        whole, rest = divmod(depth, unroll)
-        a, b, *acc = f.loop(0, whole, 1, body, [f.params[0], f.params[1], *start])
-        return turn(rest, a, b, list(acc))
+        zeros = [f.const(self.vector, 0)] * (height * count)
+        state = [f.params[0], f.params[1], *zeros]
+        depth: Value | int = p.k if self.blocks == 1 else f.params[4]
+        whole = depth // 4 * 4 if isinstance(depth, int) else f.binary("and", depth, -4)
+        done: Value | int = 0
+        if p.m * p.n * p.element.itemsize > _FAR:
+            for r, v in self._cells(height, masks):
+                fetch(f, self._cell(f, r, v))
+            if self.epilogue is not None and t.depth >= 4 * height:
+                state, done = self._fetching(f, height, count, whole, turn(4), state)
+        state = f.loop(done, whole, 4, turn(4), state)
+        if isinstance(depth, int):
+            return turn(depth % 4)(f.index(0), *state)[2:]
+        return (f.loop(whole, depth, 1, turn(1), state) if p.k % 4 else state)[2:]
+
+    def _fetching(
+        self, f: Function, height: int, count: int, whole: Value | int,
+        body: Callable[..., list[Value]], state: list[Value],
+    ) -> tuple[list[Value], Value | int]:  # fmt: skip
+        """Most of the loop over k, with the operands of the epilogue fetched row by row."""
+        epilogue = self.epilogue
+        assert epilogue is not None
+        if isinstance(whole, int):
+            share: Value | int = whole // (4 * height) * 4
+        else:
+            share = f.binary("udiv", whole, 4 * height) * 4
+
+        def row(r: Value, *state: Value) -> list[Value]:
+            self._fetch(f, epilogue, r, count)
+            return f.loop(0, share, 4, body, state)
+
+        return f.loop(0, height, 1, row, state), share * height
+
+    def _joined(
+        self, f: Function, height: int, masks: Sequence[Value | None], done: list[Value]
+    ) -> list[Value]:
+        """The sums, with what the blocks before have left in C."""
+
+        def added() -> list[Value]:
+            cells = self._cells(height, masks)
+            old = [f.load(self.vector, self._cell(f, r, v), mask=masks[v]) for r, v in cells]
+            return [x + y for x, y in zip(old, done)]
+
+        if self.p.accumulate:
+            return added()
+        if self.blocks == 1:
+            return done
+        return f.branch(f.compare("eq", f.params[3], 0), lambda: done, added)
 
     def _finish(
-        self, f: Function, height: int, masks: Sequence[Value | None], depth: int,
-        done: list[Value],
-    ) -> None:  # fmt: skip
+        self, f: Function, height: int, masks: Sequence[Value | None], done: list[Value]
+    ) -> None:
         """Stores the tile; the epilogue runs when the last block of k is in."""
+        epilogue = self.epilogue
 
         def plain() -> None:
             for (r, v), x in zip(self._cells(height, masks), done):
                 f.store(x, self._cell(f, r, v), mask=masks[v])
 
         def through() -> None:
-            assert self.epilogue is not None
-            row, column, extras = f.params[4], f.params[5], f.params[6:]
+            assert epilogue is not None
+            row, column, extras = f.params[5], f.params[6], f.params[7:]
             for (r, v), x in zip(self._cells(height, masks), done):
-                y = self.epilogue(f, x, row + r, column + v * self.lanes, masks[v], extras)
+                y = epilogue(f, x, row + r, column + v * self.lanes, masks[v], extras)
                 if y is not None:
                     f.store(y, self._cell(f, r, v), mask=masks[v])
 
-        if self.epilogue is None:
+        if epilogue is None:
             plain()
         elif self.blocks == 1:
             through()
         else:
-            last = f.compare("eq", f.params[3] + depth, self.p.k)
-            f.branch(last, through, plain)
-
-    # -- packing --------------------------------------------------------------
-
-    def _pack(self, f: Function, b: Value, scratch: Value, depth: int) -> None:
-        """B's `depth` rows as panels of `width` columns, zeros beyond the last column."""
-        p = self.p
-        contiguous = p.b[1] == 1
-
-        def panel(column: Value, width: int) -> None:
-            source = f.at(b, p.element, column * p.b[1])
-            target = f.at(scratch, p.element, column * depth)
-            kernel = self._pack_kernel(width, depth, contiguous)
-            f.call(kernel, VOID, source, target)
-
-        self._panels(f, panel)
-
-    def _pack_kernel(self, width: int, depth: int, contiguous: bool) -> Function:
-        name = f"{self.name}_p{width}_{depth}"
-        if name in self.module.functions:
-            return self.module.functions[name]
-        f = self.module.function(name, VOID, [PTR, PTR], "internal")
-        if contiguous:
-            f.loop(0, depth, 1, lambda k: self._copy_row(f, k, width))
-        elif self.t.lanes:
-            whole, rest = divmod(depth, self.lanes)
-            step = self.lanes
-            f.loop(0, whole, 1, lambda k: self._transpose(f, k * step, width, step))
-            if rest:
-                self._transpose(f, f.index(depth - rest), width, rest)
-        else:
-            f.loop(0, depth, 1, lambda k: self._copy_element(f, k))
-        f.ret()
-        return f
-
-    def _copy_element(self, f: Function, k: Value) -> None:
-        x = f.load(self.p.element, f.at(f.params[0], self.p.element, k * self.p.b[0]))
-        f.store(x, f.at(f.params[1], self.p.element, k))
-
-    def _copy_row(self, f: Function, k: Value, width: int) -> None:
-        source = f.at(f.params[0], self.p.element, k * self.p.b[0])
-        target = f.at(f.params[1], self.p.element, k * self.t.width)
-        for v in range(-(-width // self.lanes)):
-            mask = self._mask(f, width - v * self.lanes)
-            x = f.load(self.vector, f.at(source, self.p.element, v * self.lanes), mask=mask)
-            f.store(x, f.at(target, self.p.element, v * self.lanes))
-
-    def _mask(self, f: Function, active: int) -> Value | None:
-        return None if active >= self.lanes else f.tail_mask(self.lanes, active)
-
-    def _transpose(self, f: Function, k: Value, width: int, depth: int) -> None:
-        """A lanes x lanes square at a time: rows along k are loaded, columns are stored."""
-        p, lanes = self.p, self.lanes
-        for v in range(-(-width // lanes)):
-            count = min(lanes, width - v * lanes)
-            if p.b[0] == 1:
-                square = self._square_rows(f, k, v, count, depth)
-            else:
-                square = self._square_gathered(f, k, v, count, depth)
-            for i in range(depth):
-                where = f.at(f.params[1], p.element, (k + i) * self.t.width + v * lanes)
-                f.store(square[i], where)
-
-    def _square_rows(self, f: Function, k: Value, v: int, count: int, depth: int) -> list[Value]:
-        p, lanes = self.p, self.lanes
-        mask = self._mask(f, depth)
-        rows = [f.const(self.vector, 0)] * lanes
-        for j in range(count):
-            source = f.at(f.params[0], p.element, k + (v * lanes + j) * p.b[1])
-            rows[j] = f.load(self.vector, source, mask=mask)
-        return transposed(f, rows)
-
-    def _square_gathered(
-        self, f: Function, k: Value, v: int, count: int, depth: int
-    ) -> list[Value]:
-        """Neither stride is 1: element by element."""
-        p, lanes = self.p, self.lanes
-        out: list[Value] = []
-        for i in range(depth):
-            row = f.const(self.vector, 0)
-            for j in range(count):
-                at = (k + i) * p.b[0] + (v * lanes + j) * p.b[1]
-                row = f.insert(row, j, f.load(p.element, f.at(f.params[0], p.element, at)))
-            out.append(row)
-        return out
+            f.branch(self._last(f), through, plain)
 
 
-def transposed(f: Function, rows: Sequence[Value]) -> list[Value]:
-    """A square of as many vectors as they have lanes, transposed by log2(lanes) rounds."""
-    rows = list(rows)
-    lanes = len(rows)
-    d = 1
-    while d < lanes:
-        for i in range(lanes):
-            if i & d:
-                continue
-            a, b = rows[i], rows[i + d]
-            low = [lane if not lane & d else lanes + lane - d for lane in range(lanes)]
-            high = [lane + d if not lane & d else lanes + lane for lane in range(lanes)]
-            rows[i], rows[i + d] = f.shuffle(a, b, low), f.shuffle(a, b, high)
-        d *= 2
-    return rows
+def _least(f: Function, rest: Value, most: int, extent: int) -> Value:
+    """The smaller of what remains and a part; a constant where all parts are equal."""
+    if extent % most == 0 or isinstance(rest.number, int):
+        return f.index(min(most, rest.number) if isinstance(rest.number, int) else most)
+    return f.select(f.compare("slt", rest, most), rest, f.index(most))
 
 
-__all__ = ["I1", "Epilogue", "Product", "Tiling", "emit_product", "tiling", "transposed"]
+def _pieces(
+    f: Function, length: Value, unit: int, extent: int, each: Callable[[Value, int], None]
+) -> None:
+    """Calls `each(place, unit)` for whole pieces of a run, and for the extent's odd rest."""
+    rest = extent % unit
+    if isinstance(length.number, int):
+        whole = length.number // unit * unit
+        f.loop(0, whole, unit, lambda i: each(i, unit))
+        if length.number > whole:
+            each(f.index(whole), length.number - whole)
+        return
+    whole = length - f.binary("urem", length, unit) if rest else length
+    f.loop(0, whole, unit, lambda i: each(i, unit))
+    if rest:
+        f.branch(f.compare("slt", whole, length), lambda: each(whole, rest))
+
+
+def fetch(f: Function, pointer: Value) -> None:
+    """Asks for a line of memory that is soon read or written."""
+    near, data, write = (f.const(I32, n) for n in (3, 1, 0))
+    f.intrinsic("llvm.prefetch", VOID, pointer, write, near, data, overloads=[PTR])
+
+
+__all__ = ["Epilogue", "emit_product", "fetch"]

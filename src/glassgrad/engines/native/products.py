@@ -8,11 +8,12 @@ from math import prod
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.emit import PTR, VOID, Function, Module, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads
-from glassgrad.engines.native.gemm import Product, Tiling, emit_product, tiling
+from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.nest import Nest
 from glassgrad.engines.native.step import Multiply
 from glassgrad.engines.native.strided import Strided, row_major
 from glassgrad.engines.native.target import Target
+from glassgrad.engines.native.tiling import Product, Tiling, tiling
 
 
 def product_of(step: Multiply) -> Product:
@@ -81,6 +82,20 @@ class Epilogue:
         if lanes:
             return nest.inside(0, row, evaluate)
         return nest.inside(0, row, lambda: nest.inside(1, column, evaluate))
+
+    def lines(
+        self, f: Function, row: Value, column: Value, extras: Sequence[Value]
+    ) -> Sequence[Value]:
+        """Where a vector's operands and other results lie."""
+        pointers = dict(zip(self.buffers, extras))
+        found: list[Value] = []
+        for access in self.accesses:
+            down, across = access.view.strides
+            if access is not self.result and down and across:
+                element = of_dtype(access.buffer.dtype)
+                start = f.at(pointers[access.buffer], element, access.view.offset)
+                found.append(f.at(start, element, row * down + column * across))
+        return found
 
 
 def emit_multiply(
