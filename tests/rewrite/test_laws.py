@@ -12,7 +12,7 @@ from glassgrad.graph.family import View
 from glassgrad.graph.node import Const, Input, Item
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.reduce import sum_
-from glassgrad.rewrite.law import EXACT, EXTENDING, REAL_EQUAL, apply_laws
+from glassgrad.rewrite.law import EXACT, EXTENDING, REAL_EQUAL, LawBook, apply_laws
 from glassgrad.rewrite.pipeline import LAWS
 from glassgrad.transform.trace import trace_call
 
@@ -30,10 +30,10 @@ def rewritten(law):
     """The example's graph before and after the law, and the firings."""
     call, before = traced(law)
     log = []
-    after = apply_laws(before, [law], log)
+    after = apply_laws(before, [LawBook("one", [law])], log)
     if not log:  # another law makes its form
         call, before = traced(law)
-        after = apply_laws(before, LAWS, log)
+        after = apply_laws(before, [LawBook("all", LAWS)], log)
         log = [f for f in log if f.law is law]
     return call, before, after, log
 

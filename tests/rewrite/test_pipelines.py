@@ -92,10 +92,10 @@ def test_finishing_keeps_every_bit_of_a_gradient():
 
 
 BAD = {
-    "another shape": lambda outputs, log: [reshape(outputs[0], (1,))],
-    "another dtype": lambda outputs, log: [cast(outputs[0], np.dtype(np.float32))],
-    "a lost output": lambda outputs, log: [],
-    "a node that lies about its shape": lambda outputs, log: [lying(outputs[0])],
+    "another shape": lambda outputs, log, keep: [reshape(outputs[0], (1,))],
+    "another dtype": lambda outputs, log, keep: [cast(outputs[0], np.dtype(np.float32))],
+    "a lost output": lambda outputs, log, keep: [],
+    "a node that lies about its shape": lambda outputs, log, keep: [lying(outputs[0])],
 }
 
 

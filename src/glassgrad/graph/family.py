@@ -156,14 +156,18 @@ class Elementwise(Op):
 
     def infer(self, *inputs: Node) -> Aval:
         """The common shape; the dtype by `result`."""
-        if len(inputs) != self.arity or any(x.shape != inputs[0].shape for x in inputs):
+        if len(inputs) != self.arity:
             raise ShapeError(f"{self.name} takes {self.arity} operands of one shape")
-        values = inputs[1:] if self.name == "where" else inputs
-        if any(x.dtype != values[0].dtype for x in values):
-            raise DTypeError(f"{self.name} takes operands of one dtype")
-        if self.result == "float" and values[0].dtype.kind != "f":
-            raise DTypeError(f"{self.name} takes floats, not {values[0].dtype}")
-        return inputs[0].shape, BOOL if self.result == "bool" else values[0].dtype
+        shape, dtype = inputs[0].shape, inputs[-1].dtype
+        for x in inputs:
+            if x.shape != shape:
+                raise ShapeError(f"{self.name} takes {self.arity} operands of one shape")
+        for x in inputs[1:] if self.name == "where" else inputs:
+            if x.dtype is not dtype and x.dtype != dtype:
+                raise DTypeError(f"{self.name} takes operands of one dtype")
+        if self.result == "float" and dtype.kind != "f":
+            raise DTypeError(f"{self.name} takes floats, not {dtype}")
+        return shape, BOOL if self.result == "bool" else dtype
 
     @property
     def flops_each(self) -> int:

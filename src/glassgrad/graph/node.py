@@ -103,12 +103,14 @@ Operand = Node | float | int | bool
 class Trace:
     """A table of nodes, and what is known beside the graph: origins, guards, values.
 
+    `found` holds, for whoever asked, the nodes of which something was found to hold: a node never
+    changes, so it holds for good, and a walk over the graph may stop there.
     Traces whose nodes meet in one op are merged; `root` finds the one that lives on.
     """
 
     __slots__ = (
-        "_origin", "_parent", "_scalars", "_snapshots", "guards", "names", "origins", "table",
-        "values",
+        "_origin", "_parent", "_scalars", "_snapshots", "found", "guards", "names", "origins",
+        "table", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -117,6 +119,7 @@ class Trace:
         self.guards: list[Guard] = []
         self.values: dict[Node, Any] = {}
         self.names: dict[Node, str] = {}
+        self.found: dict[Any, set[Node]] = {}
         self._origin: Origin | None = None
         self._parent: Trace | None = None
         self._snapshots: dict[int, tuple[NDArray, Node]] = {}
@@ -212,12 +215,12 @@ def _new(trace: Trace, op: Op, inputs: tuple[Node, ...]) -> Node:
         node.outputs = None
         node.shape, node.dtype = result  # pyright: ignore[reportAttributeAccessIssue]
         real = is_float(node.dtype)
-    node.bound = op.name == "input" or any(x.bound for x in inputs)
-    node.linked = (
-        real
-        and op.name != "stop_gradient"
-        and (op.name == "input" or any(x.linked for x in inputs))
-    )
+    bound = linked = op.name == "input"
+    for x in inputs:
+        bound = bound or x.bound
+        linked = linked or x.linked
+    node.bound = bound
+    node.linked = linked and real and op.name != "stop_gradient"
     return node
 
 

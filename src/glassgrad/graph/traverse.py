@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from glassgrad.graph.node import Node, make
 
 
-def topological_order(outputs: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
+def topological_order(outputs: Iterable[Node], known: Collection[Node] = ()) -> list[Node]:
     """Every node under the outputs, inputs before consumers, in an order that is always the same.
 
     Nodes in `known` are left out, and so is what lies under them alone.
     """
     order: list[Node] = []
-    done: set[Node] = set()
+    done = set(known)
     for output in outputs:
-        stack = [(output, False)]
+        stack = [output]
         while stack:
-            node, ready = stack.pop()
-            if node in done or node in known:
-                continue
-            if ready or not node.inputs:
+            node = stack[-1]
+            if node not in done:
+                waits = False
+                for x in reversed(node.inputs):
+                    if x not in done:
+                        stack.append(x)
+                        waits = True
+                if waits:
+                    continue
                 done.add(node)
                 order.append(node)
-            else:
-                stack.append((node, True))
-                stack.extend((x, False) for x in reversed(node.inputs) if x not in done)
+            stack.pop()
     return order
 
 
@@ -60,13 +63,21 @@ def rebuild(
     """
     new: dict[Node, Node] = dict(given)
     for node in topological_order(outputs, given):
-        inputs = tuple(new[x] for x in node.inputs)
-        made = node
-        if inputs != node.inputs:  # made where the inputs live: another trace, for a body
-            with inputs[0].trace.making("rewrite", node, rule):
-                made = make(node.op, *inputs)
+        made = remade(node, new, rule)
         new[node] = made if change is None else change(node, made)
     return new
+
+
+def remade(node: Node, new: Mapping[Node, Node], rule: str) -> Node:
+    """The node's op on what its inputs have become; an input that is not in `new` stays."""
+    for x in node.inputs:
+        if new.get(x, x) is not x:
+            break
+    else:
+        return node
+    inputs = [new.get(x, x) for x in node.inputs]
+    with inputs[0].trace.making("rewrite", node, rule):  # where they live: for a body, elsewhere
+        return make(node.op, *inputs)
 
 
 def substitute(outputs: Sequence[Node], given: Mapping[Node, Node]) -> list[Node]:

@@ -6,12 +6,12 @@ a bound; *extending* is finite where the original is not, and real-equal elsewhe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.graph.node import Node
+from glassgrad.graph.node import Node, Trace
 from glassgrad.graph.provenance import Origin
-from glassgrad.graph.traverse import rebuild
+from glassgrad.graph.traverse import remade, topological_order
 
 Rewrite = Callable[[Node], Node | None]
 
@@ -44,9 +44,16 @@ class Firing(NamedTuple):
 class LawBook:
     """A set of laws, found by root op."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, laws: Sequence[Law] = ()) -> None:
         self.name = name
-        self.laws: list[Law] = []
+        self.laws: list[Law] = list(laws)
+
+    def by_root(self) -> dict[str, list[Law]]:
+        """The laws of each root op."""
+        found: dict[str, list[Law]] = {}
+        for law in self.laws:
+            found.setdefault(law.root, []).append(law)
+        return found
 
     def law(
         self, statement: str, kind: str, root: str, example: Callable[..., Any], at: Sequence[Any]
@@ -65,36 +72,79 @@ MOST_PASSES = 8  # a law may open the way for another; no pipeline has needed mo
 MOST_FIRINGS_AT_A_NODE = 16
 
 
-def apply_laws(
-    outputs: Sequence[Node], laws: Iterable[Law], log: list[Firing] | None = None
-) -> list[Node]:
-    """The outputs after applying the laws until none fires; every firing is entered in the log."""
-    by_root: dict[str, list[Law]] = {}
-    for law in laws:
-        by_root.setdefault(law.root, []).append(law)
-    firings: list[Firing] = [] if log is None else log
+class _Driver:
+    """Some books applied to a graph until no law fires.
 
-    def change(old: Node, new: Node) -> Node:
+    Whether a law fires at a node hangs on the node and what lies under it, none of which changes.
+    So what has come to rest is remembered beside the graph, and is not looked at again: not in the
+    next pass, nor when a larger graph is rewritten later.
+    """
+
+    def __init__(
+        self, books: Sequence[LawBook], trace: Trace, firings: list[Firing], keep: Collection[Node]
+    ) -> None:
+        self.firings = firings
+        self.quiet = trace.found.setdefault(tuple(books), set())  # also all that lies under it
+        if keep:  # at rest for this once only
+            self.quiet = self.quiet | set(keep)
+        self.tried = [(book.by_root(), trace.found.setdefault(book, set())) for book in books]
+
+    def run(self, outputs: Sequence[Node]) -> list[Node]:
+        """One pass: every node that is not at rest, from the inputs up."""
+        new: dict[Node, Node] = {}
+        for node in topological_order(outputs, self.quiet):
+            made = remade(node, new, "simplified")
+            found = new[node] = self.change(made)
+            if found is node and self.quiet.issuperset(node.inputs):
+                self.quiet.add(node)
+        return [new.get(y, y) for y in outputs]
+
+    def change(self, node: Node) -> Node:
+        """What laws make of a node on inputs that are done."""
         for _ in range(MOST_FIRINGS_AT_A_NODE):
-            fired = _fire(new, by_root.get(new.name, ()))
+            fired = self._fire(node)
             if fired is None:
                 break
-            firings.append(fired)
-            new = fired.new
-        return new
+            self.firings.append(fired)
+            node = fired.new
+        return node
 
+    def _fire(self, node: Node) -> Firing | None:
+        for by_root, tried in self.tried:
+            if node in tried:
+                continue
+            laws = by_root.get(node.op.name)
+            if laws is not None and (fired := _first(node, laws)) is not None:
+                return fired
+            tried.add(node)
+        return None
+
+
+def apply_laws(
+    outputs: Sequence[Node],
+    books: Sequence[LawBook],
+    log: list[Firing] | None = None,
+    keep: Collection[Node] = (),
+) -> list[Node]:
+    """The outputs after applying the laws until none fires; every firing is entered in the log.
+
+    Nodes in `keep` and what lies under them are left alone.
+    """
+    firings: list[Firing] = [] if log is None else log
+    found = list(outputs)
+    if not found:
+        return found
+    driver = _Driver(books, found[0].trace.root(), firings, keep)
     for _ in range(MOST_PASSES):
         before = len(firings)
-        new = rebuild(outputs, {}, change, "simplified")
-        outputs = [new[y] for y in outputs]
+        found = driver.run(found)
         if len(firings) == before:
             break
-    return list(outputs)
+    return found
 
 
-def _fire(node: Node, laws: Sequence[Law]) -> Firing | None:
-    if not laws:
-        return None
+def _first(node: Node, laws: Sequence[Law]) -> Firing | None:
+    """The first law that applies, applied."""
     with node.trace.making("rewrite", node, _SOME_LAW):
         for law in laws:
             new = law.apply(node)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from glassgrad.graph.check import check_graph
+from glassgrad.graph.family import Alias
 from glassgrad.graph.node import Input, Node, new_input
 from glassgrad.graph.traverse import substitute, topological_order
 from glassgrad.rewrite import exact, real, stable
 from glassgrad.rewrite.collect import collect
 from glassgrad.rewrite.inline import without_rules
-from glassgrad.rewrite.law import Firing, Law, apply_laws
+from glassgrad.rewrite.law import Firing, Law, LawBook, apply_laws
 
-Pass = tuple[str, Callable[[Sequence[Node], list[Firing]], list[Node]]]
+Change = Callable[[Sequence[Node], list[Firing], Collection[Node]], list[Node]]
+Pass = tuple[str, Change]
+"""A name, and what makes new outputs of the old ones, the log and the nodes that stay."""
 
 LAWS: tuple[Law, ...] = (
     *stable.BOOK.laws,
@@ -23,27 +26,26 @@ LAWS: tuple[Law, ...] = (
 """Every law, for listings and tests."""
 
 
-def _with(*books: Sequence[Law]) -> Callable[[Sequence[Node], list[Firing]], list[Node]]:
-    laws = [law for book in books for law in book]
-    return lambda outputs, log: apply_laws(outputs, laws, log)
+def _with(*books: LawBook) -> Change:
+    return lambda outputs, log, keep: apply_laws(outputs, books, log, keep)
 
 
-STABILISE: list[Pass] = [("stable forms", _with(stable.BOOK.laws, exact.BOOK.laws))]
+STABILISE: list[Pass] = [("stable forms", _with(stable.BOOK, exact.BOOK))]
 """Before differentiation: naive formulas become stable ones."""
 
-FINISH: list[Pass] = [("exact laws", _with(exact.ALIASES.laws, exact.BOOK.laws))]
+FINISH: list[Pass] = [("exact laws", _with(exact.ALIASES, exact.BOOK))]
 """Before running: nothing that changes a bit."""
 
 TIDY: list[Pass] = [
-    ("exact and real laws", _with(exact.ALIASES.laws, exact.BOOK.laws, real.BOOK.laws)),
-    ("like terms", lambda outputs, log: collect(outputs)),
-    ("exact and real laws again", _with(exact.ALIASES.laws, exact.BOOK.laws, real.BOOK.laws)),
+    ("exact and real laws", _with(exact.ALIASES, exact.BOOK, real.BOOK)),
+    ("like terms", lambda outputs, log, keep: collect(outputs)),
+    ("exact and real laws again", _with(exact.ALIASES, exact.BOOK, real.BOOK)),
 ]
 """For reading: formulas as one would write them."""
 
 EXPAND: list[Pass] = [
     *TIDY[:1],
-    ("multiplied out", lambda outputs, log: collect(outputs, expand=True)),
+    ("multiplied out", lambda outputs, log, keep: collect(outputs, expand=True)),
 ]
 """For comparing: equal polynomials become equal nodes."""
 
@@ -51,14 +53,20 @@ LARGEST_TIDIED = 5000  # nodes; larger graphs are not for reading
 
 
 def run(
-    passes: Sequence[Pass], outputs: Sequence[Node], log: list[Firing] | None = None
+    passes: Sequence[Pass],
+    outputs: Sequence[Node],
+    log: list[Firing] | None = None,
+    keep: Collection[Node] = (),
 ) -> list[Node]:
-    """The outputs after all passes; between passes the laws of graphs are checked."""
+    """The outputs after all passes; between passes the laws of graphs are checked.
+
+    Nodes in `keep` and what lies under them are not rewritten.
+    """
     firings: list[Firing] = [] if log is None else log
     found = list(outputs)
     for name, change in passes:
         before = [(y.shape, y.dtype) for y in found]
-        found = change(found, firings)
+        found = change(found, firings, keep)
         check_graph(found, before, name)
     return found
 
@@ -68,11 +76,13 @@ def stabilise(
 ) -> list[Node]:
     """Stable forms of the outputs; nodes in `keep` stay, so that one can differentiate by them.
 
-    An alias is held too: a law that fired beneath it would put another node in its place.
+    An alias stays because nothing under it is rewritten: no law looks through an alias. Through
+    any other node it may, so a variable stands for that meanwhile.
     """
-    inner = [x for x in keep if not isinstance(x.op, Input)]
+    inner = [x for x in keep if not isinstance(x.op, Input | Alias)]
     held: Mapping[Node, Node] = {x: new_input(x.trace, "held", x.shape, x.dtype) for x in inner}
-    found = run(STABILISE, substitute(outputs, held) if held else outputs, log)
+    start = substitute(outputs, held) if held else outputs
+    found = run(STABILISE, start, log, {x for x in keep if isinstance(x.op, Alias)})
     return substitute(found, {v: x for x, v in held.items()}) if held else found
 
 

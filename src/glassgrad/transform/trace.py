@@ -50,7 +50,9 @@ class Traced(NamedTuple):
         """Drop what the trace holds, once the values are out."""
         if not self.lazy:
             trace = self.trace.root()
-            for table in (trace.table, trace.values, trace.origins, trace.guards, trace.names):
+            for table in (
+                trace.table, trace.values, trace.origins, trace.guards, trace.names, trace.found,
+            ):  # fmt: skip
                 table.clear()
 
 
