@@ -15,7 +15,9 @@ def check_graph(
 ) -> None:
     """Raise a `GraphError` where a node is not what its op says, or an output changed its type."""
     stage = f" after {after!r}" if after else ""
-    fine = outputs[0].trace.root().found.setdefault("checked", set()) if outputs else set()
+    fine: set[Node] = set()  # checked before: a node never changes
+    if outputs:
+        fine = outputs[0].trace.root().found.setdefault("checked", fine)
     for node in topological_order(outputs, fine):
         found = node.op.infer(*node.inputs)
         said = node.outputs if node.outputs is not None else (node.shape, node.dtype)
