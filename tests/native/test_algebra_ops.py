@@ -1,5 +1,7 @@
 """Every registered elementwise op, its value and its partial derivatives, as machine code."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from glassgrad.graph.node import Trace, new_input
 from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.op import REGISTRY
 
-OF_INTEGERS = ("floor_divide", "remainder", "fmod")  # of reals an error says so
+DIVISIONS = ("floor_divide", "remainder", "fmod")  # NumPy's very steps, and so its bits
 OPS = {name: op for name, op in REGISTRY.items() if isinstance(op, Elementwise)}
 TARGETS = {"host": Target.host(), "sse2": Target.host().restricted("sse2")}
 VALUE_BOUND = 4.0  # ulps, of a body of several functions
@@ -36,8 +38,7 @@ def cases(kinds):
     found = []
     for name, op in OPS.items():
         for dtype in SUPPORTED:
-            refused = name in OF_INTEGERS and dtype.kind == "f"
-            types = signature(op, dtype) if dtype.kind in kinds and not refused else None
+            types = signature(op, dtype) if dtype.kind in kinds else None
             if types is not None and types[0][-1] == dtype:
                 found.append(pytest.param(op, *types, id=f"{name}-{dtype}"))
     return found
@@ -80,13 +81,46 @@ def check(rule, operands, bound):
         assert error[worst] <= bound, (level, [x[worst] for x in operands], got[worst])
 
 
+def check_bits(rule, operands):
+    """NumPy's numbers, with the signs of its zeros."""
+    with np.errstate(all="ignore"):
+        want = rule(NUMPY, *operands)
+    for level, target in TARGETS.items():
+        got = FlatMap(rule, [x.dtype for x in operands], target)(*operands)
+        np.testing.assert_array_equal(got, want, level)
+        real = ~np.isnan(want)
+        np.testing.assert_array_equal(np.signbit(got)[real], np.signbit(want)[real], level)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_division_by_all_sizes_of_numbers(name, dtype):
+    """Quotients up to 2**2097, subnormal numbers, remainders by exact fractions."""
+    info, rng = np.finfo(dtype), np.random.default_rng(2)
+    least, span = info.smallest_subnormal, np.log(float(info.max))
+    sizes = np.exp(rng.uniform(-span, span, 3000))
+    edges = [least, 3 * least, 7 * least, info.tiny, info.max, info.max / 3, 1.0, 0.1, 0.3, 2**60]
+    x, y = (np.concatenate([g.ravel(), rng.permutation(sizes)]) for g in np.meshgrid(edges, edges))
+    signs = rng.choice([-1, 1], (2, x.size))
+    operands = [np.asarray(v * s, dtype) for v, s in zip((x, y), signs)]
+    rule = lambda k, *x: getattr(k, name)(*x)  # noqa: E731
+    check_bits(rule, operands)
+    if name == "fmod":
+        got = FlatMap(rule, [dtype] * 2)(*operands)
+        for a, b, r in zip(*(v.tolist() for v in (*operands, got))):
+            exact = Fraction(abs(a)) % Fraction(abs(b))
+            assert Fraction(abs(r)) == exact, (a, b)
+
+
 @pytest.mark.parametrize("op, dtypes, result", cases("f"))
 def test_value_of_floats(op, dtypes, result):
     def rule(k, *x):
         return getattr(k, op.name)(*x)
 
     for operands in (list(random_operands(op, dtypes)), edge_operands(dtypes)):
-        if result == np.bool_:
+        if op.name in DIVISIONS:
+            check_bits(rule, operands)
+        elif result == np.bool_:
             assert np.array_equal(FlatMap(rule, dtypes)(*operands), rule(NUMPY, *operands))
         else:
             check(rule, operands, VALUE_BOUND)

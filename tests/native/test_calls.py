@@ -6,14 +6,14 @@ import weakref
 import numpy as np
 import pytest
 
+from glassgrad.engines import reference
 from glassgrad.engines.native import pyabi
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.call import ArraySpec, Signature, Tree
 from glassgrad.engines.native.program import NativeProgram
-from glassgrad.engines.native.unsupported import UnsupportedOnNative
-from glassgrad.graph.algebra import NODES
-from glassgrad.graph.errors import DTypeError, IndexRangeError, ShapeError
-from glassgrad.graph.node import Trace, new_input
+from glassgrad.graph.errors import DTypeError, GraphError, IndexRangeError, ShapeError
+from glassgrad.graph.node import Trace, make, new_input
+from glassgrad.graph.op import Op
 from glassgrad.ops.gather import take
 
 CACHE = ObjectCache(None)
@@ -197,12 +197,19 @@ def test_an_index_out_of_range_is_the_reference_engines_error():
     assert (made.fast(values, np.array([0, -5, 4, -1]))[0] == 1).all()
 
 
-def test_what_is_not_compiled_is_named_with_the_line():
+def test_an_op_without_a_rule_is_named():
+    class Foreign(Op):
+        """An op that no engine knows."""
+
+        def infer(self, *inputs):
+            return inputs[0].shape, inputs[0].dtype
+
     trace = Trace()
-    x = new_input(trace, "x", (5,), "i8")
-    with pytest.raises(UnsupportedOnNative, match=r'int64\[5\].*engine="reference"') as caught:
-        NativeProgram([NODES.power(x, x)], [x], cache=CACHE)
-    assert isinstance(caught.value, TypeError)
+    x = new_input(trace, "x", (5,), "f8")
+    with pytest.raises(GraphError, match="no rule for"):
+        NativeProgram([make(Foreign(), x)], [x], cache=CACHE)
+    with pytest.raises(GraphError, match="no rule for"):
+        reference.evaluate([make(Foreign(), x)], {x: np.ones(5)})
 
 
 def test_a_builtin_outlives_all_other_names_of_its_program():

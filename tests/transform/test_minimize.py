@@ -86,8 +86,7 @@ def test_engines_are_said():
 
     assert gg.minimize(valley, START, "newton").engine == "native"
     found = gg.minimize(bounded, 3.0, "lbfgs")
-    assert found.converged
-    assert found.engine == "native" or "run by the reference engine: " in found.message
+    assert found.converged and found.engine == "native"
     with pytest.raises(CalculusError, match="while_loop has no reverse mode"):
         gg.minimize(looped, 1.0, engine="reference")
 

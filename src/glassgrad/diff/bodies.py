@@ -13,9 +13,8 @@ from glassgrad.diff.loop import Pullback, Pushforward, scan_jvp, scan_vjp
 from glassgrad.graph.dtype import is_float
 from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.function import Function
-from glassgrad.graph.node import Node, item, new_input
+from glassgrad.graph.node import Node, at_site, item, new_input
 from glassgrad.graph.op import Op
-from glassgrad.graph.provenance import Site
 from glassgrad.ops.loop import Call, Cond, Custom, Scan, While, results_of
 from glassgrad.ops.reduce import zeros_like
 
@@ -130,12 +129,10 @@ def _with_params(body: Function, at: Sequence[int], like: Sequence[Node]) -> Fun
 
 def _while_vjp(node: Node, gs: Given, vjp: Pullback) -> list[Node | None]:
     """None: an error that names the ways out; forward mode runs the tangents beside the carry."""
-    sites: list[Site] = node.trace.sites(node)
-    where = f"\n  at {sites[0]}" if sites else ""
     raise CalculusError(
         "gg.while_loop has no reverse mode: the number of its steps is not known before it runs, "
         "so the values on the way cannot be kept: use gg.scan with a fixed length, give "
-        f"gg.while_loop(..., max_steps=n), or forward mode (gg.jvp){where}"
+        f"gg.while_loop(..., max_steps=n), or forward mode (gg.jvp){at_site(node)}"
     )
 
 

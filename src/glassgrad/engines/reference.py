@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.graph.errors import GraphError, IndexRangeError, UnboundError
+from glassgrad.graph.errors import GraphError, IndexRangeError, NegativePowerError, UnboundError
 from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.function import Function
-from glassgrad.graph.node import Const, Input, Item, NDArray, Node
+from glassgrad.graph.node import Const, Input, Item, NDArray, Node, at_site
 from glassgrad.graph.numpy_algebra import NUMPY
 from glassgrad.graph.op import Op
 from glassgrad.graph.provenance import at_caller
@@ -69,6 +69,11 @@ def compute(node: Node, operands: Sequence[Any]) -> Any:
 
 
 def _elementwise(op: Elementwise, node: Node, *xs: Any) -> Any:
+    if op.name == "power" and node.dtype.kind == "i" and np.any(np.less(xs[1], 0)):
+        raise NegativePowerError(
+            f"power: an integer to the power {np.min(xs[1])} is no integer: convert the base with "
+            f".astype(float){at_site(node)}"
+        )
     return getattr(NUMPY, op.name)(*xs)
 
 
@@ -164,10 +169,9 @@ def _check_indices(node: Node, extents: Sequence[int], indices: Sequence[NDArray
     for n, index in zip(extents, indices):
         if index.size and (index.max() >= n or index.min() < -n):
             worst = index.max() if index.max() >= n else index.min()
-            sites = node.trace.sites(node)
-            where = f"\n  at {sites[0]}" if sites else ""
             raise IndexRangeError(
-                f"{node.name}: index {worst} is out of range for an axis of length {n}{where}"
+                f"{node.name}: index {worst} is out of range for an axis of length {n}"
+                f"{at_site(node)}"
             )
 
 

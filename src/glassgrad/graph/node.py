@@ -358,5 +358,11 @@ def item(node: Node, index: int) -> Node:
     return make(Item(index), node)
 
 
+def at_site(node: Node) -> str:
+    """The line of the program that a node descends from, as the tail of an error."""
+    sites = node.trace.root().sites(node)
+    return f"\n  at {sites[0]}" if sites else ""
+
+
 ACTIVE: ContextVar[Trace | None] = ContextVar("glassgrad_trace", default=None)
 """The trace that is being written in this context, if any; other threads have their own."""

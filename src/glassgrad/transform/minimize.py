@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def minimize(
     tol: float = 1e-6,
     max_steps: int = 100_000,
     patience: int = 1000,
-    engine: str | None = None,
+    engine: str = "native",
 ) -> Minimum:
     """Follow f downhill from x0, a number, an array or a nested container of these.
 
@@ -66,32 +67,30 @@ def minimize(
     fired: the norm of the gradient is below `tol`; `max_steps` updates are made; `patience` ones
     bring no lower value; or the values blow up. Where descent fails since its learning rate is
     above 2/λ, λ the largest curvature at the minimum, the message says so. The step is compiled
-    once, by `engine`; None takes "native", and "reference" where an op has no machine code: the
-    message and `.engine` tell.
+    once, by `engine`.
 
     >>> import glassgrad as gg, numpy as np
     >>> gg.minimize(lambda x: np.sum((x - 3.0) ** 2), np.zeros(2), learning_rate=0.1, tol=1e-3)
     gd stopped after 41 steps: the gradient norm 0.00090231 is below tol 0.001
     value 2.035407819e-07, x = [2.99968099 2.99968099]
     """
-    if method not in METHODS or engine not in (None, *ENGINES):
+    if method not in METHODS or engine not in ENGINES:
         raise CalculusError(
             f"gg.minimize: method is one of {', '.join(METHODS)} and engine one of "
-            f"{', '.join(ENGINES)} or None, not {method!r}, {engine!r}"
+            f"{', '.join(ENGINES)}, not {method!r}, {engine!r}"
         )
     start, flat, rebuilt = _flattened(f, x0)
     rate = RATES[method] if learning_rate is None else float(learning_rate)
-    compiler = _Compiler(engine)
-    way = METHODS[method](flat, start, rate, momentum, compiler)
+    way = METHODS[method](flat, start, rate, momentum, partial(Jit, engine=engine, check=False))
     walk = _Walk(tol, max_steps, patience)
     stopped = walk.follow(way)
     last = walk.last if stopped == GRADIENT else walk.best
-    message = f"{method} stopped after {walk.steps} steps: {walk.reason(stopped)}{compiler.why}"
+    message = f"{method} stopped after {walk.steps} steps: {walk.reason(stopped)}"
     if stopped != GRADIENT and method in ("gd", "momentum"):
         message += _advice(flat, walk.best.x, rate, momentum if method == "momentum" else 0.0)
     return Minimum(
         rebuilt(last.x), last.value, last.norm, walk.steps, stopped, message,
-        np.array(walk.values), np.array(walk.norms), method, compiler.used,
+        np.array(walk.values), np.array(walk.norms), method, engine,
     )  # fmt: skip
 
 
@@ -112,34 +111,6 @@ def _flattened(
 
     vector = np.concatenate([a.ravel() for a in arrays]).astype(dtype)
     return vector, lambda v: f(parts(v)), lambda v: parts(v.copy())
-
-
-class _Compiler:
-    """Compiles functions on one engine; the native one gives way to the other where it must."""
-
-    def __init__(self, engine: str | None) -> None:
-        self.asked = engine
-        self.used = engine or "native"
-        self.why = ""
-
-    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        if self.asked is not None:
-            return Jit(f, self.asked, check=False)
-        from glassgrad.engines.native.unsupported import UnsupportedOnNative
-
-        compiled = Jit(f, self.used, check=False)
-
-        def first(*args: Any) -> Any:
-            nonlocal compiled
-            try:
-                return compiled(*args)
-            except UnsupportedOnNative as problem:
-                self.used = "reference"
-                self.why = f"\nrun by the reference engine: {str(problem).splitlines()[0]}"
-                compiled = Jit(f, self.used, check=False)
-                return compiled(*args)
-
-        return first
 
 
 class _Walk:
@@ -196,7 +167,7 @@ def _advice(flat: Callable[[Any], Any], x: NDArray, rate: float, momentum: float
     if not 0 < x.size <= LARGEST_HESSIAN:
         return ""
     walk = _Walk(1e-12, 200, 20)
-    walk.follow(newton(flat, x, 1.0, 0.0, _Compiler("reference")))
+    walk.follow(newton(flat, x, 1.0, 0.0, partial(Jit, engine="reference", check=False)))
     largest = float(np.linalg.eigvalsh(hessian(flat)(walk.last.x))[-1])
     if not largest > 0 or not np.isfinite(largest):
         return ""

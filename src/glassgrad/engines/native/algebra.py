@@ -24,7 +24,7 @@ from glassgrad.engines.native import (
     math_tanh,
     math_trig,
 )
-from glassgrad.engines.native.emit import Function, Type, Value, of_dtype
+from glassgrad.engines.native.emit import I32, Function, Type, Value, of_dtype
 from glassgrad.engines.native.math_format import FORMATS, Format
 from glassgrad.engines.native.outline import Rule, results
 from glassgrad.engines.native.whole_division import WholeDivision
@@ -103,8 +103,9 @@ class LLVMAlgebra(WholeDivision, Algebra):
     True
     """
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
+    def __init__(self, function: Function, status: Value | None = None) -> None:
+        self.function, self.status = function, status
+        self.mask: Value | None = None  # the lanes that count
         self.fused = function.target.fma
         self._memo: dict[Any, Any] = {}
         self._block = function.block
@@ -167,6 +168,14 @@ class LLVMAlgebra(WholeDivision, Algebra):
         # what stood before the jump still holds after the join
         self._memo, self._block = before, self.function.block
         return [Lanes(self, v, x.dtype) for v, x in zip(found, like)]
+
+    def report(self, bad: Value) -> None:
+        """Says in the status that a lane of a mask is refused, if it is one that counts."""
+        f, status = self.function, self.status
+        assert status is not None, "a step that may fail has a status"
+        if self.mask is not None and bad.type.lanes:
+            bad = bad & self.mask
+        f.store(f.load(I32, status) | f.cast("zext", self._any(bad), I32), status)
 
     def _any(self, mask: Value) -> Value:
         if not mask.type.lanes:

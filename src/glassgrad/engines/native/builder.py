@@ -8,8 +8,9 @@ from glassgrad.engines.native.expression import Apply, Buffer, Expr, Gather, Loa
 from glassgrad.engines.native.labels import is_outer, sizes
 from glassgrad.engines.native.roots import VIEWS
 from glassgrad.engines.native.strided import Strided
+from glassgrad.graph.errors import GraphError
 from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
-from glassgrad.graph.node import Const, Node
+from glassgrad.graph.node import Const, Node, at_site
 from glassgrad.graph.op import REGISTRY
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import Scatter, ScatterAdd, Take
@@ -53,6 +54,11 @@ class NeedsBuffer(Exception):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.node = node
+
+
+def no_rule(node: Node) -> GraphError:
+    """The error for an op that no family knows, which the reference engine would refuse too."""
+    return GraphError(f"the native engine has no rule for {node.op!r}{at_site(node)}")
 
 
 class CannotJoin(Exception):

@@ -132,3 +132,11 @@ def walk(roots: Sequence[Expr]) -> Iterator[Expr]:
 def loads(roots: Sequence[Expr]) -> list[Load | Gather]:
     """All accesses to memory."""
     return [x for x in walk(roots) if isinstance(x, Load | Gather)]
+
+
+def may_fail(expr: Expr) -> bool:
+    """Whether evaluating it can end in an error: a place out of range, a number that is refused."""
+    if isinstance(expr, Apply) and expr.op.name == "power" and expr.dtype.kind == "i":
+        exponent = expr.args[1]
+        return not (isinstance(exponent, Uniform) and exponent.number >= 0)
+    return isinstance(expr, Gather)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassgrad.engines.native.builder import Memo, NeedsBuffer
-from glassgrad.engines.native.expand import expanded
+from glassgrad.engines.native.builder import Memo, NeedsBuffer, no_rule
+from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.expression import (
     Apply,
     Buffer,
@@ -22,21 +22,28 @@ from glassgrad.engines.native.expression import (
 )
 from glassgrad.engines.native.shorten import shortened
 from glassgrad.engines.native.sorting import work_bytes
-from glassgrad.engines.native.spin import spins
-from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Repeat, Scatter, Spin
+from glassgrad.engines.native.spin import lowered, spins
+from glassgrad.engines.native.step import (
+    Arrange,
+    Draw,
+    Loop,
+    Reduction,
+    Repeat,
+    Scatter,
+    Spin,
+    Step,
+)
 from glassgrad.engines.native.strided import Strided, reducible
-from glassgrad.engines.native.unsupported import refuse_reals, unsupported
 from glassgrad.graph.family import Cast
-from glassgrad.graph.node import Item, Node
+from glassgrad.graph.function import Function
+from glassgrad.graph.node import Item, Node, Trace, new_input
 from glassgrad.graph.op import Op
-from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.gather import ScatterAdd
-from glassgrad.ops.loop import Scan
+from glassgrad.ops.loop import Cond, Scan, While, results_of
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
 from glassgrad.ops.view import Concatenate, Place, Slice, Update
-from glassgrad.rewrite.pipeline import finish
 
 if TYPE_CHECKING:
     from glassgrad.engines.native.planner import Planner
@@ -103,7 +110,7 @@ def plan_item(p: Planner, node: Node) -> Buffer:
     op = owner.op
     plan = _RESULTS.get(type(op))
     if plan is None or owner.outputs is None:
-        raise unsupported(owner, "it has no machine code yet")
+        raise no_rule(owner)
     items = {n.op.index: n for n in p.roots.users[owner] if isinstance(n.op, Item)}
     results = [
         p.new_buffer(items[i]) if i in items else Buffer("arena", dtype, shape)
@@ -134,9 +141,7 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
             whole = Strided.contiguous(x.shape)
             p.append(Loop([node], [Store(p.whole(x), result, whole)]))
         return
-    outputs, params = expanded(finish(op.body.outputs)), list(op.body.params)
-    for inner in topological_order(outputs):
-        refuse_reals(inner)
+    params, outputs = lowered(op.body)
     if spins(params, outputs):
         outputs = shortened(outputs)
         turns = (op.length, op.carries, op.rows)
@@ -144,13 +149,57 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
         return
     body = type(p)(outputs, params, p.constants)
     spare = [Buffer("arena", b.dtype, b.shape) for b in results[: op.carries]]
-    block = Buffer("arena", np.dtype(np.uint8), (0,))
     p.append(
         Repeat(
             [node], [], body.plan(), operands, results, spare, op.length, op.carries, op.rows,
-            params, block,
+            params, _block(),
         )
     )  # fmt: skip
+
+
+def _block() -> Buffer:
+    """The arena of programs inside a step; its size is known when the memory is laid out."""
+    return Buffer("arena", np.dtype(np.uint8), (0,))
+
+
+def _inside(p: Planner, body: Function) -> list[Step]:
+    """The steps of a function that a step holds."""
+    params, outputs = lowered(body)
+    return type(p)(outputs, params, p.constants).plan()
+
+
+def _branch(p: Planner, node: Node, results: list[Buffer]) -> None:
+    op = node.op
+    assert isinstance(op, Cond)
+    operands = [p.contiguous(x) for x in node.inputs]
+    if _in_registers(p, node, operands, results):
+        return
+    p.append(Branch([node], [], _inside(p, op.yes), _inside(p, op.no), operands, results, _block()))
+
+
+def _until(p: Planner, node: Node, results: list[Buffer]) -> None:
+    op = node.op
+    assert isinstance(op, While)
+    operands = [p.contiguous(x) for x in node.inputs]
+    if _in_registers(p, node, operands, results):
+        return
+    spare = [Buffer("arena", b.dtype, b.shape) for b in results]
+    asked = Buffer("arena", np.dtype(bool), ())
+    programs = _inside(p, op.test), _inside(p, op.body)
+    p.append(Until([node], [], *programs, operands, results, spare, asked, _block()))
+
+
+def _in_registers(
+    p: Planner, node: Node, operands: list[Buffer], results: list[Buffer]
+) -> bool:  # fmt: skip
+    """A small loop or branch as the one turn of a loop in registers."""
+    trace = Trace()
+    params = [new_input(trace, "operand", x.shape, x.dtype) for x in node.inputs]
+    outputs = results_of(node.op, *params)
+    if not spins(params, outputs):
+        return False
+    p.append(Spin([node], [], params, outputs, operands, results, 1, 0, 0))
+    return True
 
 
 def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
@@ -168,4 +217,6 @@ def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
 _RESULTS: dict[type[Op], Callable[[Planner, Node, list[Buffer]], None]] = {
     Scan: _repeat,
     Sort: _sort,
+    Cond: _branch,
+    While: _until,
 }

@@ -444,6 +444,31 @@ class Function:
         self.begin(done)
         return after
 
+    def turns(
+        self,
+        test: Callable[..., Value],
+        body: Callable[..., Sequence[Value]],
+        carried: Sequence[Value],
+    ) -> list[Value]:
+        """``while test(*carried): carried = body(*carried)``; returns the last carried values."""
+        head, more, done = self.label("while"), self.label("turn"), self.label("done")
+        before = self.block
+        self.jump(head)
+        self.begin(head)
+        place = len(self._lines)
+        phis = [self._emit(v.type, "") for v in carried]
+        self.jump_if(test(*phis), more, done)
+        self.begin(more)
+        after = body(*phis)
+        for i, (phi, old, new) in enumerate(zip(phis, carried, after)):
+            self._lines[place + i] = (
+                f"  {phi.text} = phi {phi.type} [ {old.text}, %{before} ], "
+                f"[ {new.text}, %{self.block} ]"
+            )
+        self.jump(head)
+        self.begin(done)
+        return phis
+
     def text(self) -> str:
         """The function's definition."""
         params = ", ".join(

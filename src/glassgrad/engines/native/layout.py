@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glassgrad.engines.native.arena import ALIGNMENT, Interval, plan
+from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.products import scratch_bytes
 from glassgrad.engines.native.step import Multiply, Repeat, Step
@@ -16,15 +17,16 @@ _STATUS_BYTES = 64  # the start of an arena: the status word
 class Layout:
     """Offsets of arena buffers, of the scratch memory of products, and the size of it all.
 
-    The body of a loop has an arena of its own inside that of the program; `inner` holds its layout.
+    The body of a loop has an arena of its own inside that of the program, and so has each branch;
+    `inner` holds their layouts.
     """
 
     def __init__(self, steps: Sequence[Step], target: Target) -> None:
-        self.inner: dict[Step, Layout] = {}
+        self.inner: dict[Step, list[Layout]] = {}
         for step in steps:
-            if isinstance(step, Repeat):
-                self.inner[step] = Layout(step.steps, target)
-                step.block.shape = (tables_bytes(step) + self.inner[step].size,)
+            if isinstance(step, Repeat | Until | Branch):
+                found = self.inner[step] = [Layout(p, target) for p in step.programs]
+                step.block.shape = (tables_bytes(step) + max(x.size for x in found),)
         first: dict[Buffer, int] = {}
         last: dict[Buffer, int] = {}
         for i, step in enumerate(steps):
@@ -40,7 +42,7 @@ class Layout:
         self.size = self.scratch + max(products, default=0) + ALIGNMENT
 
 
-def tables_bytes(step: Repeat) -> int:
-    """The bytes of the tables of pointers that a loop's body is called with."""
+def tables_bytes(step: Repeat | Until | Branch) -> int:
+    """The bytes of the tables of pointers that the programs inside a step are called with."""
     words = len(step.operands) + len(step.results)
     return -(-8 * words // ALIGNMENT) * ALIGNMENT

@@ -28,7 +28,7 @@ def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Va
     elif isinstance(step, Draw):
         emit_draw(f, step, pointers)
     elif isinstance(step, Spin):
-        emit_spin(f, step, pointers)
+        emit_spin(f, step, pointers, status)
     elif isinstance(step, Arrange):
         emit_sort(f, step, pointers)
     elif isinstance(step, Scatter):
@@ -52,15 +52,15 @@ def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value 
     wide = vector_lanes(f, exprs, prod(dims))
     if suits(dims, exprs, wide):
         table = dict(zip(accesses, strides))
-        flat = FlatNest(f, LLVMAlgebra(f), dims, roots, table, pointers, wide)
+        flat = FlatNest(f, LLVMAlgebra(f, status), dims, roots, table, pointers, wide)
         flat.hoist()
         _vectors(flat, step, prod(dims))
         return
     lanes = vector_lanes(f, exprs, dims[-1]) if dims else 0
     vector = len(dims) - 1 if lanes else None
     nest = Nest(
-        f, LLVMAlgebra(f), dims, roots, dict(zip(accesses, strides)), pointers, vector=vector,
-        lanes=lanes, status=status,
+        f, LLVMAlgebra(f, status), dims, roots, dict(zip(accesses, strides)), pointers,
+        vector=vector, lanes=lanes,
     )  # fmt: skip
 
     early = step.early()
@@ -115,7 +115,7 @@ class _Reducer:
     def __init__(
         self, f: Function, step: Reduction, pointers: dict[Buffer, Value], status: Value | None
     ) -> None:
-        self.f, self.step, self.k = f, step, LLVMAlgebra(f)
+        self.f, self.step, self.k = f, step, LLVMAlgebra(f, status)
         self.inner = loads([step.operand])
         self.outer = [a for a in loads([s.expr for s in step.stores]) if a not in self.inner]
         self.kind = KINDS[step.kind]
@@ -130,7 +130,7 @@ class _Reducer:
         accesses = [*self.inner, *self.outer, *step.stores]
         self.nest = Nest(
             f, self.k, self.dims, step.roots(), dict(zip(accesses, strides)), pointers,
-            vector=self.vector, lanes=lanes, status=status,
+            vector=self.vector, lanes=lanes,
         )  # fmt: skip
 
     def _collapse(self) -> tuple[list[int], list[list[int]], list[int]]:
@@ -269,8 +269,8 @@ def _scatter(
     free = free and target.view.strides[-1] == 1  # else indices, all equal
     lanes = vector_lanes(f, list(walk(roots)), dims[-1]) if free else 0
     vector = len(dims) - 1 if lanes else None
-    k = LLVMAlgebra(f)
-    nest = Nest(f, k, dims, roots, strides, pointers, vector=vector, lanes=lanes, status=status)
+    k = LLVMAlgebra(f, status)
+    nest = Nest(f, k, dims, roots, strides, pointers, vector=vector, lanes=lanes)
     element = of_dtype(target.dtype)
 
     def point(i: Value | None, mask: Value | None, base: Value) -> None:

@@ -38,7 +38,6 @@ from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.family import Cast
 
 Access = Load | Gather | Store
-OUT_OF_RANGE = 1  # the status that a step reports
 
 
 class Nest:
@@ -47,10 +46,10 @@ class Nest:
     def __init__(
         self, f: Function, k: LLVMAlgebra, dims: Sequence[int], roots: Sequence[Expr],
         strides: Mapping[Any, Sequence[int]], pointers: dict[Buffer, Value],
-        *, vector: int | None = None, lanes: int = 0, status: Value | None = None,
+        *, vector: int | None = None, lanes: int = 0,
     ) -> None:  # fmt: skip
         self.f, self.k, self.dims, self.strides = f, k, list(dims), strides
-        self.vector, self.lanes, self.status = vector, lanes, status
+        self.vector, self.lanes = vector, lanes
         self.exprs = list(walk(roots))
         self.axes: dict[Expr, frozenset[int]] = {}
         self.late: set[Expr] = set()
@@ -135,7 +134,8 @@ class Nest:
             element = of_dtype(expr.dtype)
             return self._read(self.f.at(self.pointer[expr], element, self.place(expr)), expr.dtype)
         assert isinstance(expr, Apply), expr
-        return self._apply(expr, [self.scalar(x) for x in expr.args])
+        args = [self.scalar(x) for x in expr.args]
+        return self._apply(expr, args, None)
 
     def _read(self, pointer: Value, dtype: Any) -> Lanes:
         return from_memory(self.k, self.f.load(of_dtype(dtype), pointer), dtype)
@@ -144,7 +144,8 @@ class Nest:
         element = I1 if expr.dtype == BOOL else of_dtype(expr.dtype)
         return self.k.wrap(self.f.const(element.vector(lanes), expr.number), expr.dtype)
 
-    def _apply(self, expr: Apply, args: Sequence[Lanes]) -> Lanes:
+    def _apply(self, expr: Apply, args: Sequence[Lanes], mask: Value | None) -> Lanes:
+        self.k.mask = mask
         if isinstance(expr.op, Cast):
             return converted(self.k, args[0], expr.dtype)
         return getattr(self.k, expr.op.name)(*args)
@@ -169,18 +170,12 @@ class Nest:
             if index.dtype.kind == "i":
                 i = f.select(f.compare("slt", i, 0), i + extent, i)
             bad = f.compare("uge", i, extent)
-            self._report(bad if mask is None else bad & mask)
+            self.k.mask = mask
+            self.k.report(bad)
             i = f.select(bad, f.const(wide, 0), i)
             total = i * stride if total is None else total + i * stride
         assert total is not None
         return total
-
-    def _report(self, bad: Value) -> None:
-        f, status = self.f, self.status
-        assert status is not None
-        if bad.type.lanes:
-            bad = f.intrinsic("llvm.vector.reduce.or", I1, bad, overloads=[bad.type])
-        f.store(f.load(I32, status) | f.cast("zext", bad, I32), status)
 
     # -- vectors --------------------------------------------------------------
 
@@ -206,7 +201,8 @@ class Nest:
         if isinstance(expr, Gather):
             return self._gather(expr, i, mask, memo)
         assert isinstance(expr, Apply), expr
-        return self._apply(expr, [self.value(x, i, mask, memo) for x in expr.args])
+        args = [self.value(x, i, mask, memo) for x in expr.args]
+        return self._apply(expr, args, mask)
 
     def _read_vector(
         self, expr: Load | Gather, pointer: Value, i: Value, mask: Value | None
@@ -281,4 +277,4 @@ def vector_lanes(f: Function, exprs: Sequence[Expr], length: int) -> int:
     return lanes if lanes > 1 else 0
 
 
-__all__ = ["I8", "OUT_OF_RANGE", "PTR", "Access", "Nest", "vector_lanes"]
+__all__ = ["I8", "PTR", "Access", "Nest", "vector_lanes"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from glassgrad.engines.native.builder import Builder, CannotJoin, NeedsBuffer
+from glassgrad.engines.native.builder import Builder, CannotJoin, NeedsBuffer, no_rule
 from glassgrad.engines.native.contraction import plan_contract
 from glassgrad.engines.native.expand import expanded
 from glassgrad.engines.native.expression import Apply, Buffer, Expr, Gather, Store, loads, walk
@@ -26,8 +26,7 @@ from glassgrad.engines.native.labels import is_outer
 from glassgrad.engines.native.roots import FUSED, Roots, is_costly
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
 from glassgrad.engines.native.strided import Strided
-from glassgrad.engines.native.unsupported import refuse_reals, unsupported
-from glassgrad.graph.family import Reshape, literal
+from glassgrad.graph.family import Reshape
 from glassgrad.graph.node import Const, Item, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
@@ -60,10 +59,6 @@ class Planner(Builder):
 
     def plan(self) -> list[Step]:
         """All steps, in order."""
-        for node in self.order:
-            refuse_reals(node)
-            if node.name == "power" and node.dtype.kind != "f" and literal(node.inputs[1]) is None:
-                raise unsupported(node, "a negative exponent among integers would be an error")
         for i, node in enumerate(self.inputs):
             self.buffers[node] = Buffer("input", node.dtype, node.shape, i)
             self.made[self.buffers[node]] = -1
@@ -128,7 +123,7 @@ class Planner(Builder):
         else:
             plan = _PLANS.get(type(op))
             if plan is None:
-                raise unsupported(node, "it has no machine code yet")
+                raise no_rule(node)
             buffer = self.new_buffer(node)
             plan(self, node, buffer)
         self.buffers[node] = buffer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.products import emit_multiply
-from glassgrad.engines.native.repeat import emit_repeat
+from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.shape_key import Key, key_of
-from glassgrad.engines.native.step import Multiply, Repeat, Step
+from glassgrad.engines.native.step import Multiply, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
@@ -160,12 +160,18 @@ class NativeProgram:
                 f"{len(self.donated)} results in the memory of arguments, "
                 f"{self.copied_back} of them computed apart and copied there"
             )
-        for i, step in enumerate(self.steps):
-            ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
-            inside = Counter(x.op.name for x in walk(step.roots()) if isinstance(x, Apply))
-            fused = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in inside.items())
-            lines.append(f"  {i}: {step.said()}: {ops}" + (f"; inside: {fused}" if fused else ""))
-        return "\n".join(lines)
+        return "\n".join([*lines, *_told(self.steps, "  ")])
+
+
+def _told(steps: Sequence[Step], indent: str) -> Iterator[str]:
+    """A line for each step, with those of the programs inside it below."""
+    for i, step in enumerate(steps):
+        ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
+        inside = Counter(x.op.name for x in walk(step.roots()) if isinstance(x, Apply))
+        fused = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in inside.items())
+        yield f"{indent}{i}: {step.said()}: {ops}" + (f"; inside: {fused}" if fused else "")
+        for letter, program in zip("abc", step.programs):
+            yield from _told(program, f"{indent}{i}{letter if len(step.programs) > 1 else ''}.")
 
 
 def compile(outputs: Sequence[Node], inputs: Sequence[Node], **options: Any) -> NativeProgram:
@@ -222,8 +228,13 @@ class _Code:
 
     def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:
         """The function ``i32 (arena, inputs, outputs)`` that runs some steps."""
-        inner = {id(s): self._kernel(f"{name}_{i}", s.steps, layout.inner[s])
-                 for i, s in enumerate(steps) if isinstance(s, Repeat)}  # fmt: skip
+        inner = {
+            id(s): [
+                self._kernel(f"{name}_{i}{'abc'[j]}", program, layout.inner[s][j])
+                for j, program in enumerate(s.programs)
+            ]
+            for i, s in enumerate(steps)
+        }
         linkage = "" if name == "kernel" else "internal"
         f = self.module.function(name, I32, [PTR, PTR, PTR], linkage)
         arena = f.params[0]
@@ -245,7 +256,7 @@ class _Code:
 
     def _calls(
         self, f: Function, name: str, steps: Sequence[tuple[int, Step]], layout: Layout,
-        inner: dict[int, Function],
+        inner: dict[int, list[Function]],
     ) -> None:  # fmt: skip
         """Calls the functions of some steps, in order."""
         arena, inputs, outputs = f.params
@@ -273,7 +284,7 @@ class _Code:
                 f.call(function, VOID, *known.values(), arena)
 
     def _function(
-        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, Function]
+        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, list[Function]]
     ) -> Function:
         """The function of a step other than a product; equal ones are shared."""
         key = key_of(step, buffers)
@@ -285,13 +296,14 @@ class _Code:
         return self.shared[key]
 
     def _emitted(
-        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, Function]
+        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, list[Function]]
     ) -> Function:
         g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1), "internal")
         *pointers, status = g.params
         known = dict(zip(buffers, pointers))
-        if isinstance(step, Repeat):
-            emit_repeat(g, step, known, status, inner[id(step)])
+        emit_programs = PROGRAMS.get(type(step))
+        if emit_programs is not None:
+            emit_programs(g, step, known, status, *inner[id(step)])
         else:
             emit_step(g, step, known, status)
         g.ret()

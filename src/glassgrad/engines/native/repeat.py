@@ -1,18 +1,47 @@
-"""Machine code of loops whose body is a program of its own."""
+"""Machine code of loops and branches whose bodies are programs of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
-from glassgrad.engines.native.emit import I8, I32, PTR, Function, Value
+from glassgrad.engines.native.course import Branch, Until
+from glassgrad.engines.native.emit import I8, I32, PTR, Function, Type, Value
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.layout import tables_bytes
-from glassgrad.engines.native.step import Repeat
+from glassgrad.engines.native.step import Repeat, Step
+
+Pointers = dict[Buffer, Value]
+
+
+class _Calls:
+    """Calls of the programs inside a step, by tables of where their inputs and outputs lie."""
+
+    def __init__(
+        self, f: Function, step: Repeat | Until | Branch, pointers: Pointers, status: Value
+    ) -> None:
+        self.f, self.status = f, status
+        block = pointers[step.block]
+        self.inputs, self.outputs = block, f.at(block, PTR, len(step.operands))
+        self.arena = f.at(block, I8, tables_bytes(step))
+
+    def give(self, pointers: Sequence[Value], start: int = 0) -> None:
+        """Enters inputs, from number `start` on."""
+        for i, pointer in enumerate(pointers, start):
+            self.f.store(pointer, self.f.at(self.inputs, PTR, i))
+
+    def run(self, program: Function, results: Sequence[Value], checked: bool) -> None:
+        """Runs a program that writes its outputs there; its status joins the step's."""
+        f = self.f
+        for i, pointer in enumerate(results):
+            f.store(pointer, f.at(self.outputs, PTR, i))
+        found = f.call(program, I32, self.arena, self.inputs, self.outputs)
+        if checked:
+            f.store(f.load(I32, self.status) | found, self.status)
 
 
 def emit_repeat(
-    f: Function, step: Repeat, pointers: dict[Buffer, Value], status: Value, body: Function
+    f: Function, step: Repeat, pointers: Pointers, status: Value, body: Function
 ) -> None:
     """Calls `body` for each turn, with tables of where its inputs and outputs lie this time.
 
@@ -20,24 +49,17 @@ def emit_repeat(
     place is chosen such that the last turn writes the result.
     """
     c, r = step.carries, step.rows
-    block = pointers[step.block]
-    inputs, outputs = block, f.at(block, PTR, len(step.operands))
-    arena = f.at(block, I8, tables_bytes(step))
+    calls = _Calls(f, step, pointers, status)
     operands = [pointers[b] for b in step.operands]
     results = [pointers[b] for b in step.results]
-    for j, pointer in enumerate(operands[c + r :], c + r):
-        f.store(pointer, f.at(inputs, PTR, j))
+    calls.give(operands[c + r :], c + r)
 
     def turn(i: Value, *carried: Value) -> Sequence[Value]:
         now, here, there = carried[:c], carried[c : 2 * c], carried[2 * c :]
         rows = [_row(f, b, p, i) for b, p in zip(step.operands[c : c + r], operands[c:])]
         parts = [_row(f, b, p, i) for b, p in zip(step.results[c:], results[c:])]
-        for table, given in ((inputs, (*now, *rows)), (outputs, (*here, *parts))):
-            for j, pointer in enumerate(given):
-                f.store(pointer, f.at(table, PTR, j))
-        found = f.call(body, I32, arena, inputs, outputs)
-        if step.checked:
-            f.store(f.load(I32, status) | found, status)
+        calls.give((*now, *rows))
+        calls.run(body, (*here, *parts), step.checked)
         return [*here, *there, *here]
 
     places = [results[:c], [pointers[b] for b in step.spare]]
@@ -48,3 +70,76 @@ def emit_repeat(
 def _row(f: Function, buffer: Buffer, pointer: Value, i: Value) -> Value:
     """Where row `i` of a buffer starts."""
     return f.at(pointer, I8, i * (prod(buffer.shape[1:]) * buffer.dtype.itemsize))
+
+
+def emit_until(
+    f: Function, step: Until, pointers: Pointers, status: Value, test: Function, body: Function
+) -> None:
+    """Calls `test`, then `body`, until the test fails or a step does."""
+    c = len(step.results)
+    calls = _Calls(f, step, pointers, status)
+    operands = [pointers[b] for b in step.operands]
+    results = [pointers[b] for b in step.results]
+    asked = pointers[step.asked]
+    calls.give(operands[c:], c)
+
+    def more(*places: Value) -> Value:
+        calls.give(places[:c])
+        calls.run(test, [asked], any(s.checked for s in step.test))
+        return goes_on(f, f.compare("ne", f.load(I8, asked), 0), status)
+
+    def turn(*places: Value) -> Sequence[Value]:
+        here, there = places[c : 2 * c], places[2 * c :]
+        calls.run(body, here, any(s.checked for s in step.body))
+        return [*here, *there, *here]
+
+    spare = [pointers[b] for b in step.spare]
+    last = f.turns(more, turn, [*operands[:c], *results, *spare])
+    for buffer, source, target in zip(step.results, last, results):
+        elsewhere = f.compare("ne", source, target)
+        f.branch(elsewhere, lambda b=buffer, p=source, q=target: _copy(f, p, q, b.nbytes))
+
+
+def goes_on(f: Function, asked: Value, status: Value) -> Value:
+    """Whether a loop of unknown length takes one more turn: asked for, and nothing has failed.
+
+    Every such loop passes here once a turn.
+    """
+    return asked & f.compare("eq", f.load(I32, status), 0)
+
+
+def _copy(f: Function, source: Value, target: Value, nbytes: int) -> None:
+    wide = f.target.vector_bytes
+    for start, stop, lanes in (
+        (0, nbytes // wide * wide, wide),
+        (nbytes // wide * wide, nbytes, 0),
+    ):
+        type_ = I8.vector(lanes)
+
+        def piece(i: Value, type_: Type = type_) -> None:
+            f.store(f.load(type_, f.at(source, I8, i)), f.at(target, I8, i))
+
+        f.loop(start, stop, max(lanes, 1), piece)
+
+
+def emit_branch(
+    f: Function, step: Branch, pointers: Pointers, status: Value, yes: Function, no: Function
+) -> None:
+    """Calls one of two programs."""
+    calls = _Calls(f, step, pointers, status)
+    chosen = f.compare("ne", f.load(I8, pointers[step.operands[0]]), 0)
+    calls.give([pointers[b] for b in step.operands[1:]])
+    results = [pointers[b] for b in step.results]
+    sides = (
+        lambda p=program, s=steps: calls.run(p, results, any(x.checked for x in s))
+        for program, steps in ((yes, step.yes), (no, step.no))
+    )
+    f.branch(chosen, *sides)
+
+
+PROGRAMS: dict[type[Step], Callable[..., None]] = {
+    Repeat: emit_repeat,
+    Until: emit_until,
+    Branch: emit_branch,
+}
+"""How the steps are emitted that hold programs: (f, step, pointers, status, *programs)."""

@@ -10,7 +10,7 @@ from glassgrad.graph.node import Const, Input, Node
 from glassgrad.graph.traverse import consumers
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import Take
-from glassgrad.ops.loop import Scan
+from glassgrad.ops.loop import Cond, Scan, While
 from glassgrad.ops.view import Slice, Transpose
 
 VIEWS = (Broadcast, Reshape, Transpose, Slice)
@@ -40,7 +40,7 @@ class Roots:
         for node in self.order:
             if isinstance(node.op, (*FUSED, Input, Const)):
                 continue
-            if isinstance(node.op, Scan):
+            if isinstance(node.op, Scan | Cond | While):
                 roots.update(x for x in node.inputs if not isinstance(x.op, Input))
             if node.outputs is not None:
                 continue

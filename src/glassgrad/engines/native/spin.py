@@ -2,7 +2,8 @@
 
 A body of a few scalars (a descent in two variables, a recurrence) would spend its time calling
 steps and passing numbers through memory. Here views cost nothing, carries are loop variables, and
-what the body captures is loaded once.
+what the body captures is loaded once. Small branches and loops of unknown length stand inside such
+a body, or alone, as a loop of one turn.
 """
 
 from __future__ import annotations
@@ -15,18 +16,24 @@ import numpy as np
 
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.convert import converted, from_memory, to_memory
-from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
+from glassgrad.engines.native.emit import I1, Value, of_dtype
+from glassgrad.engines.native.emit import Function as Builder
+from glassgrad.engines.native.expand import expanded
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.reduction import CHAINS, KINDS
+from glassgrad.engines.native.repeat import goes_on
 from glassgrad.engines.native.roots import is_costly
 from glassgrad.engines.native.step import Spin
 from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
-from glassgrad.graph.node import Const, Input, Node
+from glassgrad.graph.function import Function
+from glassgrad.graph.node import Const, Input, Item, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.loop import Cond, While
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.view import Concatenate, Place, Slice, Transpose, Update
+from glassgrad.rewrite.pipeline import finish
 
 _LARGEST = 16  # elements of one node
 _LARGEST_COSTLY = 4  # where a vector would do several exps at once
@@ -38,12 +45,30 @@ Scalars = np.ndarray[Any, Any]  # of Lanes
 def spins(params: Sequence[Node], outputs: Sequence[Node]) -> bool:
     """Whether a body is small enough, and of ops that are known element by element."""
     order = topological_order([*params, *outputs])
-    if sum(node.size for node in order if node.outputs is None) > _MOST:
-        return False
-    return all(isinstance(n.op, Input | Const) or _fits(n) for n in order)
+    return _elements(order) <= _MOST and all(_fits(n) for n in order)
+
+
+def lowered(body: Function) -> tuple[list[Node], list[Node]]:
+    """The parameters of a function, and its outputs in terms that steps are planned from."""
+    return list(body.params), expanded(finish(body.outputs))
+
+
+def _elements(order: Sequence[Node]) -> int:
+    """The elements of all nodes, those of inner functions too."""
+    inner = (f.order for n in order if isinstance(n.op, Cond | While) for f in _functions(n.op))
+    own = sum(node.size for node in order if node.outputs is None)
+    return own + sum(_elements(nodes) for nodes in inner)
+
+
+def _functions(op: Cond | While) -> tuple[Function, Function]:
+    return (op.yes, op.no) if isinstance(op, Cond) else (op.test, op.body)
 
 
 def _fits(node: Node) -> bool:
+    if isinstance(node.op, Input | Const):
+        return True
+    if isinstance(node.op, Cond | While):
+        return all(spins(*lowered(f)) for f in _functions(node.op))
     if node.outputs is not None or type(node.op) not in _RULES:
         return False
     if isinstance(node.op, Reduce) and not _is_one_run(node.op, node.inputs[0].ndim):
@@ -57,10 +82,12 @@ def _is_one_run(op: Reduce, ndim: int) -> bool:
     return op.kind in KINDS and bool(axes) and axes[-1] - axes[0] == len(axes) - 1
 
 
-def emit_spin(f: Function, step: Spin, pointers: dict[Buffer, Value]) -> None:
+def emit_spin(
+    f: Builder, step: Spin, pointers: dict[Buffer, Value], status: Value | None
+) -> None:  # fmt: skip
     """The loop; its carries are stored after the last turn, the stacked results in each."""
     c, r = step.carries, step.rows
-    body = _Body(f, step.parameters, step.outputs)
+    body = _Body(f, step.parameters, step.outputs, status)
     fixed = [body.read(b, pointers[b], b.shape) for b in step.operands[c + r :]]
     first = [body.read(b, pointers[b], b.shape) for b in step.operands[:c]]
     stacked = step.results[c:]
@@ -79,15 +106,17 @@ def emit_spin(f: Function, step: Spin, pointers: dict[Buffer, Value]) -> None:
         body.write(values, pointers[buffer], buffer)
 
 
-def _row(f: Function, buffer: Buffer, pointer: Value, i: Value) -> Value:
+def _row(f: Builder, buffer: Buffer, pointer: Value, i: Value) -> Value:
     return f.at(pointer, of_dtype(buffer.dtype), i * prod(buffer.shape[1:]))
 
 
 class _Body:
     """The nodes of a body, each an array of scalars."""
 
-    def __init__(self, f: Function, params: Sequence[Node], outputs: Sequence[Node]) -> None:
-        self.f, self.k = f, LLVMAlgebra(f)
+    def __init__(
+        self, f: Builder, params: Sequence[Node], outputs: Sequence[Node], status: Value | None
+    ) -> None:
+        self.f, self.k, self.status = f, LLVMAlgebra(f, status), status
         self.params, self.outputs = params, outputs
         self.order = topological_order(outputs)
 
@@ -118,7 +147,7 @@ class _Body:
 
     def run(self, arguments: Sequence[Scalars]) -> list[Scalars]:
         """The outputs for these arguments."""
-        known = dict(zip(self.params, arguments))
+        known: dict[Node, Any] = dict(zip(self.params, arguments))
         for node in self.order:
             if node in known:
                 continue
@@ -155,6 +184,40 @@ class _Body:
         if isinstance(op, Cast):
             return lambda x: converted(self.k, x, dtype)
         return getattr(self.k, op.name)
+
+    def inner(self, function: Function) -> _Body:
+        """A function inside this one."""
+        return _Body(self.f, *lowered(function), self.status)
+
+    def branch(self, node: Node, chosen: Scalars, *operands: Scalars) -> list[Scalars]:
+        """One of two functions: the other is not computed."""
+        op = node.op
+        assert isinstance(op, Cond)
+        like: list[Scalars] = []
+
+        def side(function: Function) -> list[Value]:
+            like[:] = self.inner(function).run(operands)
+            return self.flat(like)
+
+        (pred,) = chosen.reshape(-1)
+        found = self.f.branch(pred.value, lambda: side(op.yes), lambda: side(op.no))
+        return self.shaped(found, like)
+
+    def until(self, node: Node, *operands: Scalars) -> list[Scalars]:
+        """A function run as long as a test holds."""
+        op = node.op
+        assert isinstance(op, While)
+        first, fixed = operands[: op.carries], operands[op.carries :]
+
+        def more(*carried: Value) -> Value:
+            (asked,) = self.inner(op.test).run([*self.shaped(carried, first), *fixed])
+            assert self.status is not None
+            return goes_on(self.f, asked.item().value, self.status)
+
+        def turn(*carried: Value) -> list[Value]:
+            return self.flat(self.inner(op.body).run([*self.shaped(carried, first), *fixed]))
+
+        return self.shaped(self.f.turns(more, turn, self.flat(first)), first)
 
     def place(self, node: Node, *operands: Scalars) -> Scalars:
         """Zeros, or a copy of the first operand, with the last written into a part."""
@@ -238,7 +301,7 @@ def _concatenate(body: _Body, node: Node, *operands: Scalars) -> Scalars:
     return np.concatenate(operands, op.axis)
 
 
-_RULES: dict[type[Op], Callable[..., Scalars]] = {
+_RULES: dict[type[Op], Callable[..., Any]] = {
     Elementwise: _Body.elementwise,
     Cast: _Body.elementwise,
     Broadcast: lambda body, node, x: np.broadcast_to(x, node.shape),
@@ -249,4 +312,7 @@ _RULES: dict[type[Op], Callable[..., Scalars]] = {
     Update: _Body.place,
     Concatenate: _concatenate,
     Reduce: _Body.reduce,
+    Cond: _Body.branch,
+    While: _Body.until,
+    Item: lambda body, node, results: results[node.op.index],
 }

@@ -7,8 +7,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Seed, Store, loads
+from glassgrad.engines.native.expression import (
+    Buffer,
+    Expr,
+    Gather,
+    Load,
+    Seed,
+    Store,
+    loads,
+    may_fail,
+    walk,
+)
 from glassgrad.graph.node import Node
+from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.loop import Cond, While
 
 
 @dataclass(eq=False)
@@ -20,6 +32,11 @@ class Step:
     memo: dict[Any, Expr] = field(default_factory=dict, init=False)  # of its stores' expressions
     overwrites: list[Buffer] = field(default_factory=list, init=False)  # arguments it reads, too
     whole: ClassVar[bool] = False  # writes what it does, whether or not each store is read
+
+    @property
+    def programs(self) -> list[list[Step]]:
+        """The steps of each program that runs inside it, with an arena of its own."""
+        return []
 
     def roots(self) -> list[Expr]:
         """Every expression that is evaluated."""
@@ -49,8 +66,8 @@ class Step:
 
     @property
     def checked(self) -> bool:
-        """Whether it can fail: it reads or writes at computed places."""
-        return any(isinstance(x, Gather) for x in loads(self.roots()))
+        """Whether it can fail: it reads at computed places, or an op may refuse a number."""
+        return any(may_fail(x) for x in walk(self.roots()))
 
     def said(self) -> str:
         """A line for the report."""
@@ -241,6 +258,11 @@ class Repeat(Step):
     parameters: list[Node]
     block: Buffer  # the arena of the body, sized when the memory is laid out
 
+    @property
+    def programs(self) -> list[list[Step]]:
+        """The body."""
+        return [self.steps]
+
     def reads(self) -> list[Buffer]:
         """The operands, and what is used up."""
         return [*self.operands, *self.spare, self.block]
@@ -290,6 +312,21 @@ class Spin(Step):
         """The number of turns."""
         return (self.length,)
 
+    @property
+    def checked(self) -> bool:
+        """Whether an op may refuse a number, or a loop inside can be stopped."""
+        return any(_may_fail(node) for node in topological_order(self.outputs))
+
     def said(self) -> str:
         """A line for the report."""
+        if not self.carries and not self.rows and self.length == 1:
+            return "in registers"
         return f"{self.length} turns of a loop in registers"
+
+
+def _may_fail(node: Node) -> bool:
+    """Whether a node in registers can end in an error, or a function inside it."""
+    op = node.op
+    if isinstance(op, Cond):
+        return any(_may_fail(n) for f in (op.yes, op.no) for n in f.order)
+    return isinstance(op, While) or (op.name == "power" and node.dtype.kind == "i")
