@@ -65,9 +65,3 @@ def test_division_of_integers(dtype):
     y = np.tile(np.arange(5) - 2, 8).astype(dtype)
     y[y == 0] = 3
     both(lambda x, y: [x // y, x % y, np.fmod(x, y), x % 3], x, y)
-
-
-@pytest.mark.parametrize("f", [np.floor_divide, np.remainder, np.fmod])
-def test_division_of_reals_is_an_error_by_name(f):
-    with pytest.raises(gg.GlassgradError, match=rf"{f.__name__} on .* integers only; use engine="):
-        gg.jit(lambda x: f(x, 2.0), engine="native")(np.ones(3))
