@@ -58,10 +58,25 @@ def test_gates_halve_the_last_axis():
     x = np.arange(8.0).reshape(2, 4) - 3
     a, b = x[:, :2], x[:, 2:]
     np.testing.assert_allclose(nn.glu(x), a / (1 + np.exp(-b)), rtol=1e-14)
-    np.testing.assert_allclose(nn.swiglu(x), a / (1 + np.exp(-a)) * b, rtol=1e-14)
+    np.testing.assert_allclose(nn.swiglu(x), a * b / (1 + np.exp(-b)), rtol=1e-14)
+    np.testing.assert_allclose(nn.swiglu(x, 3.0), a * b / (1 + np.exp(-3 * b)), rtol=1e-14)
     np.testing.assert_allclose(gg.jit(nn.glu)(x), nn.glu(x), rtol=1e-14)
     with pytest.raises(ValueError, match="glu halves the last axis, which has 3 entries"):
         nn.glu(np.ones((2, 3)))
+
+
+def test_a_gated_layer_is_its_formula_and_learns_beta():
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    layer = nn.Gated.init(3, 2, nn.Swish.init(2.0, np.float64), key=gg.random.key(0), dtype=float)
+    a, b = (x @ m.weight.T + m.bias for m in (layer.value, layer.gate))
+    np.testing.assert_allclose(layer(x), a * b / (1 + np.exp(-2.0 * b)), rtol=1e-13)
+    joined = np.concatenate([a, b], axis=1)
+    np.testing.assert_allclose(nn.swiglu(joined, 2.0), layer(x), rtol=1e-13)
+    slope = gg.jit(gg.grad(lambda layer: np.sum(layer(x))))(layer).act.beta
+    s = 1 / (1 + np.exp(-2.0 * b))
+    assert float(slope) == pytest.approx(np.sum(a * b * b * s * (1 - s)), rel=1e-12)
+    with pytest.raises(ValueError, match="need one shape"):
+        nn.Gated(layer.value, nn.Linear.init(3, 1, key=gg.random.key(0)), layer.act).validate()
 
 
 def test_swish_learns_beta():

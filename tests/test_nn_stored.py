@@ -15,6 +15,12 @@ NETS = [
     nn.Sequential((nn.Embedding.init(5, 4, key=KEY), nn.LayerNorm.init(4), nn.PReLU.init())),
     nn.Sequential((nn.Linear.init(4, 3, key=KEY), nn.BatchNorm.init(3), nn.Dropout(0.25))),
     nn.Recurrent(nn.RNNCell.init(4, 3, key=KEY, activation="relu")),
+    nn.Sequential(
+        (
+            nn.Gated.init(4, 3, "sigmoid", key=KEY),
+            nn.Gated.init(3, 3, nn.Swish.init(), key=KEY, bias=False),
+        )
+    ),
     nn.evaluating(nn.Sequential((nn.Dropout(0.5), nn.Recurrent(nn.GRUCell.init(4, 3, key=KEY))))),
 ]
 

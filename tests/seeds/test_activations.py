@@ -227,6 +227,15 @@ def test_S3_22_swiglu():
     slope = gg.grad(lambda x: np.sum(swiglu(x, 1.0)))(X)
     close(slope, (0.32741816848880784, 0.038224534704420804))
     close(swiglu(X, 2.0), (0.3465960616889212, -0.13769816182586397, -0.08773121906475218))
+    joined = X @ np.concatenate([V, W], axis=1) + np.concatenate([c, B])
+    for beta in (1.0, 2.0):
+        close(nn.swiglu(joined, beta), swiglu(X, beta))
+        layer = nn.Gated(nn.Linear(V.T, c), nn.Linear(W.T, B), nn.Swish(np.array(beta)))
+        close(layer(X), swiglu(X, beta))
+        close(
+            gg.grad(lambda x, f=layer: np.sum(f(x)))(X),
+            gg.grad(lambda x, b=beta: np.sum(swiglu(x, b)))(X),
+        )
 
 
 # -- tails, for the forms that are no ops of their own --------------------------------------------

@@ -29,6 +29,7 @@ from glassgrad.nn.cross_entropy import (
 )
 from glassgrad.nn.exchange import named_arrays, with_arrays
 from glassgrad.nn.formula import parameter_formula
+from glassgrad.nn.gated import Gated
 from glassgrad.nn.initialise import kaiming, reinitialised, xavier
 from glassgrad.nn.layer import Activation, Dropout, Embedding, Linear, PReLU, Swish
 from glassgrad.nn.loss import absolute_error, huber, l2, squared_error
@@ -47,6 +48,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "GRUCell",
+    "Gated",
     "LayerNorm",
     "Linear",
     "Module",

@@ -95,14 +95,16 @@ def glu(x: Any) -> Any:
     return a * sigmoid(b)
 
 
-def swiglu(x: Any) -> Any:
-    """silu(a)·b, with a and b the halves of the last axis (Shazeer 2020).
+def swiglu(x: Any, beta: Any = 1.0) -> Any:
+    """a·swish(b, beta), with a and b the halves of the last axis (Shazeer 2020).
 
-    >>> swiglu(np.array([2.0, 10.0])).round(5).tolist()
+    The second half is the gate, as in glu: swap the halves of weights whose gate comes first.
+
+    >>> swiglu(np.array([10.0, 2.0])).round(5).tolist()
     [17.61594]
     """
     a, b = _halves("swiglu", x)
-    return silu(a) * b
+    return a * swish(b, beta)
 
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
