@@ -3,6 +3,7 @@
     ```{run}            Python; shows the code, then what it printed and the value of its last line.
     ```{run} hidden     the same, shown nowhere: for checks.
     ```{command}        command lines, one a line; shows each with its output.
+    ```{picture} file   an SVG file that the page wrote.
     {now}`expression`   the value of an expression, in the text.
 
 All blocks of a page share their variables, and its commands share a fresh folder. A block that
@@ -23,10 +24,12 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -155,6 +158,19 @@ def _last_of_each_line(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", "\n".join(lines))
 
 
+class Picture(SphinxDirective):
+    """An SVG file of the page's folder, as it is."""
+
+    required_arguments = 1
+    option_spec: ClassVar = {"alt": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """The picture, inside the page."""
+        svg = (page_of(self.env.docname).folder / self.arguments[0]).read_text(encoding="utf-8")
+        alt = escape(self.options.get("alt", ""), quote=True)
+        return [nodes.raw("", f'<figure aria-label="{alt}">{svg}</figure>', format="html")]
+
+
 class Now(SphinxRole):
     """The value of an expression, in the text."""
 
@@ -172,6 +188,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Enter the directives."""
     app.add_directive("run", Run)
     app.add_directive("command", Command)
+    app.add_directive("picture", Picture)
     app.add_role("now", Now())
     app.connect("source-read", lambda app, name, source: PAGES.pop(name, None) and None)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,6 @@
 """Tables that are made from the program while the pages are built, so that they cannot go stale.
 
-```{registry} ops | kinks | laws | errors
+```{registry} ops | kinks | laws | errors | options VERB [WHAT]
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import glassgrad.ops
+from glassgrad.cli.parser import parser_of
 from glassgrad.graph.errors import GlassgradError
 from glassgrad.graph.op import REGISTRY
 from glassgrad.rewrite.pipeline import LAWS
@@ -72,7 +73,19 @@ def _errors() -> Iterator[Row]:
         yield f"`{cls.__name__}`", ", ".join(f"`{name}`" for name in known), " ".join(said.split())
 
 
-TABLES: dict[str, Callable[[], Iterator[Row]]] = {
+def _options(*words: str) -> Iterator[Row]:
+    """The options of a command, as its parser knows them."""
+    yield "option", "what it does"
+    for action in parser_of(*words)._actions:
+        names = action.option_strings or [action.metavar]
+        shown = ", ".join(f"`{name}`" for name in names)
+        if action.option_strings and action.nargs != 0:
+            shown += f" `{action.metavar or '|'.join(map(str, action.choices))}`"
+        yield shown, action.help
+
+
+TABLES: dict[str, Callable[..., Iterator[Row]]] = {
+    "options": _options,
     "ops": _ops,
     "kinks": _kinks,
     "laws": _laws,
@@ -102,10 +115,12 @@ class Registry(SphinxDirective):
     """One of the tables."""
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         """The table, made now."""
-        return [_table(list(TABLES[self.arguments[0]]()))]
+        name, *words = self.arguments[0].split()
+        return [_table(list(TABLES[name](*words)))]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from glassgrad.cli.main import VERBS
+from glassgrad.cli.parser import parser_of
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
@@ -52,6 +55,25 @@ def test_the_reference_holds_every_public_name(built):
     page = (built / "reference.html").read_text(encoding="utf-8")
     missing = [name for name in glassgrad.__all__ if f"{name}</span>" not in page]
     assert missing == []
+
+
+def commands():
+    """Every command and the name of its page, from the parsers."""
+    for verb in VERBS:
+        kinds = parser_of(verb).parts()
+        if not kinds:
+            yield (verb,), verb
+        for kind in kinds:
+            yield (verb, kind), verb if kind == next(iter(kinds)) else f"{verb}-{kind}"
+
+
+@pytest.mark.parametrize(("words", "page"), list(commands()), ids=lambda v: "-".join(v))
+def test_a_commands_page_tells_of_all_its_options(built, words, page):
+    text = (built / "howto" / f"{page}.html").read_text(encoding="utf-8")
+    actions = parser_of(*words)._actions
+    assert [a.dest for a in actions if not a.help] == []
+    names = [name for a in actions for name in (a.option_strings or [a.metavar])]
+    assert [name for name in names if f">{name}<" not in text] == []
 
 
 def test_the_picture_shows_what_the_program_computes():

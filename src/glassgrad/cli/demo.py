@@ -22,8 +22,19 @@ def parser() -> Parser:
         "fifth held out, and explain one of its gradients.",
     )
     p.add_argument("--seed", type=natural, default=0, metavar="N", help="of split and weights (0)")
-    p.add_argument("--engine", choices=("native", "reference"), default="native")
-    p.add_argument("--out", type=Path, default=Path("digits-model"), metavar="FOLDER")
+    p.add_argument(
+        "--engine",
+        choices=("native", "reference"),
+        default="native",
+        help="native: machine code (default); reference: NumPy, slow",
+    )
+    p.add_argument(
+        "--out",
+        type=Path,
+        default=Path("digits-model"),
+        metavar="FOLDER",
+        help="model folder (digits-model)",
+    )
     return p
 
 

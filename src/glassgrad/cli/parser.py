@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -30,10 +31,16 @@ class Parser(argparse.ArgumentParser):
     def _known_options(self) -> list[str]:
         """The options of this parser and of all below it."""
         found = list(self._option_string_actions)
+        for below in self.parts().values():
+            found += below._known_options()
+        return found
+
+    def parts(self) -> dict[str, Parser]:
+        """The parsers of the words that may follow the verb, such as table after train."""
+        found: dict[str, Parser] = {}
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
-                for below in action.choices.values():
-                    found += below._known_options()
+                found |= action.choices
         return found
 
     def error(self, message: str) -> NoReturn:
@@ -56,6 +63,16 @@ class Parser(argparse.ArgumentParser):
 def _near(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word.split("=")[0], known, 1, 0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def parser_of(verb: str, what: str | None = None) -> Parser:
+    """The parser of a verb, or of one of the things that it is for, such as train and table.
+
+    >>> parser_of("train", "text").prog
+    'glassgrad train text'
+    """
+    found = importlib.import_module(f"glassgrad.cli.{verb}").parser()
+    return found if what is None else found.parts()[what]
 
 
 def count(text: str) -> int:

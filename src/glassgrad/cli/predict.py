@@ -38,7 +38,12 @@ def parser() -> Parser:
     )
     p.add_argument("folder", metavar="FOLDER", help="model folder")
     p.add_argument("data", metavar="DATA", help="data of the kind that the model was trained on")
-    p.add_argument("--out", metavar="FILE", type=Path, help="default: standard output")
+    p.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="a file for the predictions (default: standard output)",
+    )
     p.add_argument(
         "--why",
         action="store_true",

@@ -36,8 +36,13 @@ def add_options(p: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: words and few distinct whole numbers are classes",
     )
-    data.add_argument("--header", choices=("auto", "yes", "no"), default="auto")
-    data.add_argument("--separator", metavar="CHARACTER", help="default: found by looking")
+    data.add_argument(
+        "--header",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="whether the first row holds names; auto: found by looking",
+    )
+    data.add_argument("--separator", metavar="CHARACTER", help="of the fields (found by looking)")
     data.add_argument(
         "--drop", action="append", default=[], metavar="COLUMN", help="leave out; repeatable"
     )
@@ -48,7 +53,13 @@ def add_options(p: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="treat numbers as categories; repeatable",
     )
-    data.add_argument("--max-categories", type=count, default=100, metavar="N")
+    data.add_argument(
+        "--max-categories",
+        type=count,
+        default=100,
+        metavar="N",
+        help="words of a column beyond which it is refused (100)",
+    )
     learn = add_training(p, lr=2e-3, batch="by size", epochs="by size", patience="by size")
     learn.add_argument(
         "--hidden", type=widths, default=(64, 64), metavar="N,N", help="layer widths (64,64)"
