@@ -10,7 +10,7 @@ from glassgrad.array.handle import Array, as_node
 from glassgrad.array.joins import concatenate_
 from glassgrad.array.protocol import METHODS, implements
 from glassgrad.array.shapes import moveaxis, ravel, reshape
-from glassgrad.array.together import Axis
+from glassgrad.array.together import Axis, handle
 from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.family import broadcast_to, cast
 from glassgrad.graph.family import reshape as reshaped
@@ -20,10 +20,6 @@ from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.gather import take
 from glassgrad.ops.reduce import normal_axes, sum_
 from glassgrad.ops.view import Place, Update
-
-
-def _handle(a: Any) -> Array:
-    return a if isinstance(a, Array) else Array(as_node(a))
 
 
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
@@ -37,7 +33,7 @@ def _along(axis: int, part: Any) -> tuple[Any, ...]:
 @implements(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """np.array_split: views of parts, by their number or by where they begin."""
-    a = _handle(ary)
+    a = handle(ary)
     (along,) = normal_axes(axis, a.ndim, "array_split")
     n = a.shape[along]
     if isinstance(indices_or_sections, int | np.integer):
@@ -55,7 +51,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Array
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """np.split: as array_split, of equal parts if their number is given."""
-    a = _handle(ary)
+    a = handle(ary)
     (along,) = normal_axes(axis, a.ndim, "split")
     if isinstance(indices_or_sections, int | np.integer) and a.shape[along] % indices_or_sections:
         raise ShapeError(
@@ -96,9 +92,9 @@ def tile(A: Any, reps: Any) -> Array:
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Array:
     """np.repeat: each element again and again."""
-    handle, along = (ravel(_handle(a)), 0) if axis is None else (_handle(a), axis % a.ndim)
-    places = np.repeat(np.arange(handle.shape[along]), repeats)
-    return handle[_along(along, places)]
+    x, along = (ravel(handle(a)), 0) if axis is None else (handle(a), axis % np.ndim(a))
+    places = np.repeat(np.arange(x.shape[along]), repeats)
+    return x[_along(along, places)]
 
 
 @implements(np.flip)
@@ -196,7 +192,7 @@ def diag(v: Any, k: int = 0) -> Array:
     """np.diag: the diagonal of a matrix, or the matrix of a diagonal."""
     x = as_node(v)
     if x.ndim == 2:
-        return diagonal(_handle(v), k)
+        return diagonal(handle(v), k)
     if x.ndim != 1:
         raise ShapeError(f"diag takes a vector or a matrix, not shape {x.shape}{at_caller()}")
     n = x.size + abs(k)
@@ -230,6 +226,38 @@ def tril(m: Any, k: int = 0) -> Array:
 def triu(m: Any, k: int = 0) -> Array:
     """np.triu: zeros below a diagonal."""
     return _triangle(m, k, lower=False)
+
+
+@implements(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Array:
+    """np.diagflat: the matrix whose diagonal holds all elements."""
+    return diag(ravel(handle(v)), k)
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+    """np.rot90, as a view."""
+    first, second = (i % m.ndim for i in axes)
+    if k % 4 == 2:
+        return flip(m, (first, second))
+    if k % 2 == 0:
+        return Array(m.node)
+    return m.swapaxes(first, second)[_along(first if k % 4 == 1 else second, slice(None, None, -1))]
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> Array:
+    """np.resize: the elements again and again until the shape is full."""
+    shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
+    flat = ravel(handle(a))
+    places = np.arange(int(np.prod(shape, dtype=np.int64))) % max(flat.size, 1)
+    return reshape(flat[places], shape)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Array]:
+    """np.dsplit."""
+    return split(ary, indices_or_sections, 2)
 
 
 METHODS.update({"repeat": repeat, "diagonal": diagonal, "trace": trace})

@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.array import arrangement, joins, products, reductions, selection, shapes
+from glassgrad.array import (
+    arrangement,
+    choices,
+    halves,
+    joins,
+    lines,
+    missing,
+    order,
+    products,
+    reductions,
+    selection,
+    shapes,
+)
 from glassgrad.array.protocol import FUNCTIONS, HANDLERS
 from glassgrad.graph.errors import NoRuleError
 from glassgrad.graph.provenance import at_caller
@@ -14,7 +26,12 @@ from glassgrad.graph.provenance import at_caller
 __all__ = [
     "arrangement",
     "call_function",
+    "choices",
+    "halves",
     "joins",
+    "lines",
+    "missing",
+    "order",
     "products",
     "reductions",
     "selection",

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array.handle import Array
-from glassgrad.array.protocol import implements
-from glassgrad.array.shapes import expand_dims, ravel, reshape
+from glassgrad.array.protocol import implements, present
+from glassgrad.array.shapes import expand_dims, moveaxis, ravel, reshape
 from glassgrad.array.together import together
-from glassgrad.graph.errors import ShapeError
+from glassgrad.graph.errors import NoRuleError, ShapeError
+from glassgrad.graph.family import broadcast_to, cast
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.view import concatenate
 
@@ -63,3 +64,63 @@ def column_stack(tup: Sequence[Any]) -> Array:
 def append(arr: Any, values: Any, axis: int | None = None) -> Array:
     """np.append."""
     return concatenate_((arr, values), axis)
+
+
+@implements(np.dstack)
+def dstack(tup: Sequence[Any]) -> Array:
+    """np.dstack: along the third axis."""
+    arrays = [Array(n) for n in together(tup)]
+    grown = [reshape(a, (1, a.size, 1)) if a.ndim < 2 else a for a in arrays]
+    return concatenate_([a if a.ndim > 2 else expand_dims(a, -1) for a in grown], 2)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Array:
+    """np.block: nested lists of blocks, the innermost joined along the last axis."""
+
+    def depth_of(x: Any) -> int:
+        return 1 + max(map(depth_of, x)) if isinstance(x, list) else 0
+
+    def joined(x: Any, depth: int) -> Array:
+        if not isinstance(x, list):
+            return x if isinstance(x, Array) else Array(together([x])[0])
+        parts = [joined(part, depth - 1) for part in x]
+        ndim = max(depth, *(p.ndim for p in parts))
+        parts = [p if p.ndim == ndim else reshape(p, (1,) * (ndim - p.ndim) + p.shape)
+                 for p in parts]  # fmt: skip
+        return concatenate_(parts, -depth)
+
+    return joined(arrays, depth_of(arrays))
+
+
+@implements(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
+    """np.insert of one block before a known place."""
+    if not isinstance(obj, int | np.integer):
+        raise NoRuleError(f"np.insert: one integer as the place has a rule{at_caller()}")
+    x, new = (Array(n) for n in together((arr, values)))
+    if axis is None:
+        x, axis = ravel(x), 0
+    along, n = axis % x.ndim, x.shape[axis]
+    place = int(obj) % n if obj < 0 else int(obj)
+    new = reshape(new, (1,) * (x.ndim - new.ndim) + new.shape) if new.ndim < x.ndim else new
+    new = moveaxis(new, 0, along)
+    shape = [new.shape[i] if i == along else x.shape[i] for i in range(x.ndim)]
+    new = Array(cast(broadcast_to(new.node, tuple(shape)), x.dtype))
+    head = (slice(None),) * along
+    return concatenate_([x[(*head, slice(place))], new, x[(*head, slice(place, None))]], along)
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Array:
+    """np.delete of known places."""
+    x = arr if axis is not None else ravel(arr)
+    along = 0 if axis is None else axis % x.ndim
+    kept = np.delete(np.arange(x.shape[along]), obj)
+    return x[(*(slice(None),) * along, kept)]
+
+
+@implements(*present("unstack"))
+def unstack(x: Any, *, axis: int = 0) -> tuple[Array, ...]:
+    """np.unstack: the slices along an axis, as views."""
+    return tuple(moveaxis(x, axis, 0)[i] for i in range(x.shape[axis]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """ufunc -> a function of nodes and Python scalars that builds the node of a call."""
 
@@ -16,6 +18,11 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 HANDLERS: dict[str, Callable[..., Any]] = {}
 """What the handle asks of modules above it: "ufunc", "function", "nested"."""
+
+
+def present(*names: str) -> list[Any]:
+    """Those of NumPy's functions of these names that the NumPy at hand has."""
+    return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

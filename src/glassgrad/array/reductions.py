@@ -10,7 +10,7 @@ from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import METHODS, implements
 from glassgrad.array.together import Axis, together
 from glassgrad.graph.dtype import as_dtype, to_float
-from glassgrad.graph.errors import NoRuleError
+from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.family import broadcast_to, cast, reshape
 from glassgrad.graph.node import Node
 from glassgrad.graph.provenance import at_caller
@@ -66,36 +66,31 @@ def prod(a: Any, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -
 METHODS.update({"sum": sum, "mean": mean_, "prod": prod})
 
 
-@implements(np.var)
-def var(
-    a: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: Any = None,
-) -> Array:
-    """np.var: the mean square of what differs from the mean, over n - ddof."""
-    x = as_node(a) if dtype is None else cast(as_node(a), as_dtype(dtype))
-    x = cast(x, to_float(x.dtype))
-    axes = normal_axes(axis, x.ndim, "var")
-    count = float(np.prod([x.shape[i] for i in axes], dtype=np.int64))
-    apart = square.apply(x - mean(x, axes, keepdims=True))
-    degrees = count - (ddof if correction is None else correction)
-    return Array(sum_(apart, axes, keepdims) / max(degrees, 0.0))
+def _spread(root: bool) -> Any:
+    """np.var, or its root np.std: the mean square of what differs from the mean, over n - ddof."""
+
+    def run(
+        a: Any,
+        axis: Axis = None,
+        dtype: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        correction: Any = None,
+    ) -> Array:
+        x = as_node(a) if dtype is None else cast(as_node(a), as_dtype(dtype))
+        x = cast(x, to_float(x.dtype))
+        axes = normal_axes(axis, x.ndim, "std" if root else "var")
+        count = float(np.prod([x.shape[i] for i in axes], dtype=np.int64))
+        apart = square.apply(x - mean(x, axes, keepdims=True))
+        degrees = count - (ddof if correction is None else correction)
+        found = sum_(apart, axes, keepdims) / max(degrees, 0.0)
+        return Array(sqrt.apply(found) if root else found)
+
+    return run
 
 
-@implements(np.std)
-def std(
-    a: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: Any = None,
-) -> Array:
-    """np.std: the root of np.var; its derivative is 0 where all elements are equal."""
-    return Array(sqrt.apply(var(a, axis, dtype, ddof, keepdims, correction).node))
+METHODS["var"] = implements(np.var)(_spread(root=False))
+METHODS["std"] = implements(np.std)(_spread(root=True))
 
 
 def _extreme(kind: str) -> Any:
@@ -152,7 +147,7 @@ def count_nonzero(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Array
 
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
-    """np.linalg.norm of vectors (any order but 0), and of matrices: Frobenius, 1 and infinity.
+    """np.linalg.norm of vectors (any order), and of matrices: Frobenius, 1 and infinity.
 
     Its derivative is 0 where all elements are 0.
     """
@@ -161,19 +156,43 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     axes = normal_axes(axis, node.ndim, "norm")
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return Array(sqrt.apply(sum_(square.apply(node), axes, keepdims)))
-    size = absolute.apply(node)
-    if len(axes) == 1 and isinstance(ord, int | float) and ord != 0:
-        return Array(_power_norm(size, float(ord), axes, keepdims))
+    if len(axes) == 1 and isinstance(ord, int | float):
+        return Array(_vector_norm(node, float(ord), axes, keepdims))
     if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
         given = axes if axis is None or isinstance(axis, int) else tuple(axis)
         summed = given[0 if abs(ord) == 1 else 1] % node.ndim
         other = next(i for i in axes if i != summed)
-        lines = sum_(size, (summed,), keepdims=True)
+        lines = sum_(absolute.apply(node), (summed,), keepdims=True)
         found = reduce(lines, "max" if ord > 0 else "min", (other,), keepdims=True)
         return Array(found if keepdims else reshape(found, _kept(node, axes)))
-    raise NoRuleError(
-        f"np.linalg.norm of order {ord!r} over {len(axes)} axes has no rule yet{at_caller()}"
-    )
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        raise NoRuleError(
+            f"np.linalg.norm of order {ord!r} of a matrix needs its singular values, which have no "
+            f"rule: use the Frobenius norm (ord=None), or 1 or infinity{at_caller()}"
+        )
+    raise ShapeError(f"np.linalg.norm: order {ord!r} over {len(axes)} axes is no norm{at_caller()}")
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, *, axis: Axis = None, keepdims: bool = False, ord: Any = 2) -> Array:
+    """np.linalg.vector_norm: of all elements along the axes, in a row."""
+    node = as_node(x)
+    node = cast(node, to_float(node.dtype))
+    return Array(_vector_norm(node, ord, normal_axes(axis, node.ndim, "vector_norm"), keepdims))
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    """np.linalg.matrix_norm of the last two axes."""
+    return norm(x, ord, (-2, -1), keepdims)
+
+
+def _vector_norm(x: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
+    if order == 0:
+        return cast(sum_(not_equal.apply(x, 0), axes, keepdims), x.dtype)
+    if order == 2:
+        return sqrt.apply(sum_(square.apply(x), axes, keepdims))
+    return _power_norm(absolute.apply(x), order, axes, keepdims)
 
 
 def _power_norm(size: Node, order: float, axes: tuple[int, ...], keepdims: bool) -> Node:
@@ -197,4 +216,3 @@ def _accumulation(run: Any) -> Any:
 
 METHODS["cumsum"] = implements(np.cumsum)(_accumulation(cumsum))
 METHODS["cumprod"] = implements(np.cumprod)(_accumulation(cumprod))
-METHODS.update({"var": var, "std": std})

@@ -10,11 +10,12 @@ import numpy as np
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import FUNCTIONS, METHODS, implements
 from glassgrad.array.together import Axis, together
-from glassgrad.graph.dtype import as_dtype
+from glassgrad.graph.dtype import as_dtype, to_float
 from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.family import Reshape, broadcast_to, cast, full_like
 from glassgrad.graph.family import reshape as _reshaped
 from glassgrad.graph.node import Node
+from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.reduce import normal_axes, reduce
 from glassgrad.ops.view import Transpose
@@ -115,6 +116,49 @@ FUNCTIONS.update(
             *(x.dtype if isinstance(x, Array) else x for x in xs)
         ),
         np.copy: lambda a, order="K", subok=False: Array(a.node),
+    }
+)
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Array:
+    """np.rollaxis, as a view."""
+    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    return moveaxis(a, axis, start - (axis < start))
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any) -> Array:
+    """np.matrix_transpose: the last two axes exchanged, as a view."""
+    return swapaxes(x, -1, -2)
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Array, ...]:
+    """np.broadcast_arrays."""
+    nodes = together(args)
+    shape = np.broadcast_shapes(*(n.shape for n in nodes))
+    return tuple(Array(broadcast_to(n, shape)) for n in nodes)
+
+
+def _is(x: Array, value: float) -> Array:
+    return Array(REGISTRY["equal"].apply(cast(x.node, to_float(x.dtype)), value))
+
+
+def _never(x: Array) -> Array:
+    return Array(full_like(cast(x.node, np.dtype(bool)), False))
+
+
+FUNCTIONS.update(
+    {
+        np.real: lambda val: val,
+        np.imag: lambda val: Array(full_like(val.node, 0)),
+        np.iscomplex: _never,
+        np.isreal: lambda x: ~_never(x),
+        np.real_if_close: lambda a, tol=100: a,
+        np.isposinf: lambda x: _is(x, np.inf),
+        np.isneginf: lambda x: _is(x, -np.inf),
+        np.astype: lambda x, dtype, copy=True: Array(cast(x.node, as_dtype(dtype))),
     }
 )
 

@@ -16,3 +16,14 @@ def together(values: Sequence[Any]) -> list[Node]:
     """Nodes of several values, in the trace of the handle among them."""
     trace = next((v.node.trace for v in values if isinstance(v, Array)), None) or Trace()
     return [as_node(v, trace) for v in values]
+
+
+def handle(a: Any) -> Array:
+    """A handle as it is, anything else as a constant."""
+    return a if isinstance(a, Array) else Array(as_node(a))
+
+
+def handles(*values: Any) -> list[Array]:
+    """Handles of several values, in the trace of the handle among them; handles as they are."""
+    nodes = together(values)
+    return [v if isinstance(v, Array) else Array(n) for v, n in zip(values, nodes)]

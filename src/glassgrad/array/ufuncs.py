@@ -210,11 +210,22 @@ def _call(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     values = operands([*inputs, *([target] if target is not None else [])])[: len(inputs)]
     if ufunc in _BOOLEAN:
         _check_boolean(ufunc, values)
-    result = Array(_checked(UFUNCS[ufunc](*values), dtype), weak=dtype is None and all_weak(inputs))
+    weak = dtype is None and all_weak(inputs)
+    found = UFUNCS[ufunc](*values)
+    if isinstance(found, tuple):
+        return _several(ufunc, [Array(y, weak=weak) for y in found], target)
+    result = Array(_checked(found, dtype), weak=weak)
     if target is None:
         return result
     target.write(result)
     return target
+
+
+def _several(ufunc: Any, results: list[Array], target: Any) -> tuple[Array, ...]:
+    """The results of a ufunc that gives more than one."""
+    if target is not None:
+        raise NoRuleError(f"np.{ufunc.__name__}: out has no rule for two results{at_caller()}")
+    return tuple(results)
 
 
 def _check_boolean(ufunc: Any, values: Sequence[Value]) -> None:
