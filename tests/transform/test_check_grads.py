@@ -105,7 +105,7 @@ def test_inside_a_loop():
     [(lambda x: np.sum(np.maximum(x, 0)), [0.0, 1.0], "relu"),
      (lambda x: np.sum(np.abs(x)), [0.0, 1.0], "abs"),
      (lambda x: np.max(x), [1.0, 1.0], "max"),
-     (lambda x: np.sum(np.where(x > 1, x, 2 * x)), [1.0, 3.0], "less"),
+     (lambda x: np.sum(np.where(x > 1, x, 2 * x)), [1.0, 3.0], "where"),
      (lambda x: np.sum(np.clip(x, -1, 1)), [-1.0, 3.0], "clip"),
      (lambda x: np.sort(x)[0], [2.0, 2.0], "sort")],
 )  # fmt: skip
@@ -185,3 +185,75 @@ def test_a_predicate_is_a_kink_and_a_custom_rule_is_named():
     with pytest.raises(DerivativeError, match=r"at fault is custom_rule.*was given"):
         gg.check_grads(lambda x: double(x) ** 2, (0.3,))
     gg.check_grads(gg.custom_rule(np.sin, vjp=lambda g, y, x: g * np.cos(x)), (0.3,))
+
+
+# -- loops of an unknown number of steps -----------------------------------------------------
+
+
+def turns(step):
+    """A while loop of three turns of a step."""
+    return lambda x: gg.while_loop(
+        lambda c: c[1] < 3, lambda c: (step(c[0]) + x, c[1] + 1), (x, 0)
+    )[0]
+
+
+def test_a_while_loop_is_checked_in_forward_mode():
+    def f(x):
+        def more(c):
+            return np.sum(c[0] ** 2) < 100
+
+        c, _ = gg.while_loop(more, lambda c: (c[0] * 1.5 + np.sin(x), c[1] + 1), (x, 0))
+        return np.sum(c**2)
+
+    found = gg.check_grads(f, (np.array([0.3, -1.0, 0.7]),))
+    assert len(found.gaps) == 2 and all(gap < allowed for gap, allowed in found.gaps)
+    assert not found.reverse and "forward mode alone" in repr(found)
+    assert gg.check_grads(np.tanh, (0.3,)).reverse
+
+
+def test_a_kink_inside_a_while_loop_is_seen():
+    bent = turns(lambda c: 1.5 * np.abs(c - 0.5))
+    with pytest.raises(KinkError, match=r"kink of abs .*\n  at test_check_grads.py"):
+        gg.check_grads(bent, (0.5,))
+    gg.check_grads(bent, (0.7,))
+
+
+def test_a_jump_of_the_number_of_turns_is_seen():
+    def f(x):
+        return gg.while_loop(lambda c: c < 4.0, lambda c: 2.0 * c, x)
+
+    with pytest.raises(KinkError, match="kink of less"):
+        gg.check_grads(f, (1.0,))
+    gg.check_grads(f, (1.1,))
+
+
+def test_a_wrong_op_inside_a_while_loop_is_named():
+    bad = gg.define_op("bad_in_a_loop", lambda x: x * x, partials=lambda x: 2.01 * x)
+    with pytest.raises(
+        DerivativeError, match=r"wrong JVP of order 1.*\n.*at fault is bad_in_a_loop"
+    ):
+        gg.check_grads(turns(bad), (0.5,))
+
+
+# -- kinks that are none ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("f", [np.std, np.corrcoef, lambda x: np.linalg.norm(x - np.mean(x, 0))])
+def test_a_choice_between_equal_numbers_is_no_kink(f):
+    x = np.random.default_rng(5).normal(size=(2, 3)) + 0.3
+    gg.check_grads(lambda x: np.sum(np.sin(f(x))), (x,))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.where(x > 1, x**2, x),
+        lambda x: x * (x > 1),
+        lambda x: np.where(np.any(np.stack([x, 2 * x]) > 2), x, 3.0),
+        lambda x: gg.cond(x <= 1, np.sin, np.cos, x),
+    ],
+)
+def test_a_choice_that_flips_is_a_kink(f):
+    with pytest.raises(KinkError):
+        gg.check_grads(f, (1.0,))
+    gg.check_grads(f, (1.2,))

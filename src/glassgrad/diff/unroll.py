@@ -9,7 +9,7 @@ from glassgrad.graph.family import reshape
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Item, Node, make
 from glassgrad.graph.traverse import topological_order
-from glassgrad.ops.loop import Call, Cond, Scan
+from glassgrad.ops.loop import Call, Cond, Scan, While
 from glassgrad.ops.view import concatenate, rows
 
 Evaluate = Callable[[Sequence[Node], Mapping[Node, Any]], Sequence[Any]]
@@ -25,8 +25,9 @@ def unrolled(
 ) -> list[Node]:
     """The outputs with the bodies of scans, branches and calls in the place of these.
 
-    Of a branch the one that is taken at `values` is written out; `run` tells which. The predicates
-    are appended to `asked`; what lies under `done` is left as it is.
+    Of a branch the one that is taken at `values` is written out, and as many turns of a while loop
+    as it takes there; `run` tells. The predicates are appended to `asked`; what lies under `done`
+    is left as it is.
     """
     asked = [] if asked is None else asked
     new: dict[Node, Node] = {x: x for x in done}
@@ -38,7 +39,7 @@ def unrolled(
         inputs = [new[x] for x in node.inputs]
         if isinstance(node.op, Cond):
             asked.append(inputs[0])
-        written = _written_out(node, inputs, values, run)
+        written = _written_out(node, inputs, values, run, asked)
         if written is not None:
             several[node] = unrolled(written, values, run, asked, inputs)
         elif inputs == list(node.inputs):
@@ -50,7 +51,11 @@ def unrolled(
 
 
 def _written_out(
-    node: Node, inputs: Sequence[Node], values: Mapping[Node, Any], run: Evaluate
+    node: Node,
+    inputs: Sequence[Node],
+    values: Mapping[Node, Any],
+    run: Evaluate,
+    asked: list[Node],
 ) -> list[Node] | None:
     """The results of a loop, a branch or a call as nodes of this graph, None for any other op."""
     op = node.op
@@ -63,6 +68,30 @@ def _written_out(
         return body.inline(operands)
     if isinstance(op, Scan) and 0 < op.length * len(op.body.order) <= MOST_NODES:
         return _steps(op, inputs)
+    if isinstance(op, While):
+        return _turns(op, inputs, values, run, asked)
+    return None
+
+
+def _turns(
+    op: While,
+    inputs: Sequence[Node],
+    values: Mapping[Node, Any],
+    run: Evaluate,
+    asked: list[Node],
+) -> list[Node] | None:
+    """As many turns of a loop as it takes at the values; None where these are too many."""
+    c, fixed = op.carries, list(inputs[op.carries :])
+    carry, tests = list(inputs[:c]), list[Node]()
+    now, still = list(run(inputs, values)), True
+    while len(tests) * len(op.body.order) <= MOST_NODES:
+        tests += op.test.inline([*carry, *fixed])
+        (still,) = run(op.test.outputs, dict(zip(op.test.params, now)))
+        if not still:
+            asked += tests
+            return carry
+        carry = op.body.inline([*carry, *fixed])
+        now[:c] = run(op.body.outputs, dict(zip(op.body.params, now)))
     return None
 
 

@@ -22,9 +22,10 @@ from glassgrad.diff.widen import widened
 from glassgrad.engines.reference import evaluate, interpret
 from glassgrad.graph.errors import CalculusError, GlassgradError
 from glassgrad.graph.family import Elementwise
+from glassgrad.graph.function import Function as Body
 from glassgrad.graph.node import NDArray, Node, Trace, item, make, new_input
 from glassgrad.graph.traverse import topological_order
-from glassgrad.ops.loop import Custom
+from glassgrad.ops.loop import Custom, While
 from glassgrad.ops.reduce import zeros_like
 from glassgrad.rewrite.pipeline import stabilise
 from glassgrad.transform.difference import KinkError, Line, Measured, site_of
@@ -45,20 +46,22 @@ class Checked(NamedTuple):
     """What was compared: for each order the worst gap, and the gap that was allowed there."""
 
     gaps: tuple[tuple[float, float], ...]
+    reverse: bool = True
 
     def __repr__(self) -> str:
         lines = [
             f"order {i + 1}: relative gap {gap:.1e}, allowed {allowed:.1e}"
             for i, (gap, allowed) in enumerate(self.gaps)
         ]
-        return "derivatives agree with differences\n" + "\n".join(lines)
+        alone = "" if self.reverse else " (forward mode alone: gg.while_loop has no reverse mode)"
+        return "\n".join([f"derivatives agree with differences{alone}", *lines])
 
 
 class Comparison(NamedTuple):
     """A derivative along a direction in both modes and by differences, and what they may differ."""
 
     forward: float
-    reverse: float
+    reverse: float | None  # None where there is no reverse mode
     measured: Measured
     scale: float
 
@@ -70,14 +73,20 @@ class Comparison(NamedTuple):
     @property
     def gap(self) -> float:
         """How far the worse mode is."""
-        return max(abs(self.forward - self.measured.value), abs(self.reverse - self.measured.value))
+        return max(abs(found - self.measured.value) for found in self.modes.values())
+
+    @property
+    def modes(self) -> dict[str, float]:
+        """What each mode gives, by the name of its rule."""
+        reverse = {} if self.reverse is None else {"VJP": self.reverse}
+        return {**reverse, "JVP": self.forward}
 
     @property
     def wrong(self) -> str:
         """The mode that is wrong: "VJP", "JVP", both, or none."""
         bad = [
             name
-            for name, found in (("VJP", self.reverse), ("JVP", self.forward))
+            for name, found in self.modes.items()
             if not abs(found - self.measured.value) <= self.allowed
         ]
         return " and ".join(bad)
@@ -88,7 +97,8 @@ def check_grads(f: Function, args: Sequence[Any], order: int = 2) -> Checked:
 
     `args` are the positional arguments, a tuple; real arrays and floats in them, in containers too,
     are differentiated by, all else is passed as it is. Both modes are compared along random
-    directions, with a step chosen from the measured noise; float32 is evaluated as float64.
+    directions, with a step chosen from the measured noise; float32 is evaluated as float64. Of a
+    `gg.while_loop`, which has no reverse mode, forward mode is compared alone.
     Raises `DerivativeError` naming op, rule and line where a derivative is wrong, and
     `KinkError` where the point lies on a kink of an op, since no derivative exists there.
 
@@ -110,9 +120,35 @@ def check_grads(f: Function, args: Sequence[Any], order: int = 2) -> Checked:
         scale = worst.scale or 1.0
         gaps.append((worst.gap / scale, worst.allowed / scale))
         if level < order:
-            gs = reverse.vjp(outputs, seeds, variables)
-            outputs = [zeros_like(x) if g is None else g for x, g in zip(variables, gs)]
-    return Checked(tuple(gaps))
+            outputs = _differentiated(outputs, variables, seeds, values, rng)
+    return Checked(tuple(gaps), _has_reverse(outputs))
+
+
+def _differentiated(
+    outputs: Sequence[Node],
+    variables: Sequence[Node],
+    seeds: Sequence[Node],
+    values: Values,
+    rng: np.random.Generator,
+) -> list[Node]:
+    """The first derivatives as outputs: all of them by reverse mode, else along a direction."""
+    if _has_reverse(outputs):
+        found, like = reverse.vjp(outputs, seeds, variables), variables
+    else:
+        along = {x: _variable(x, _direction(values[x], rng), values) for x in variables}
+        found, like = forward.jvp(outputs, along), outputs
+    return [zeros_like(x) if g is None else g for x, g in zip(like, found)]
+
+
+def _has_reverse(nodes: Sequence[Node]) -> bool:
+    """Whether no loop of an unknown number of steps is among what computes these nodes."""
+    for node in topological_order(nodes):
+        if isinstance(node.op, While):
+            return False
+        bodies = [f for f in node.op.parameters() if isinstance(f, Body)]
+        if not all(_has_reverse(body.outputs) for body in bodies):
+            return False
+    return True
 
 
 def _traced(f: Function, args: Sequence[Any]) -> tuple[list[Node], list[Node], Values]:
@@ -192,8 +228,10 @@ def _along(
     inputs = list(along)
     tangents = {x: _variable(x, t, values) for x, t in along.items()}
     pushed = forward.jvp(outputs, tangents)
-    pulled = reverse.vjp(outputs, seeds, inputs)
     ahead, a = _projected(pushed, weights, values)
+    if not _has_reverse(outputs):
+        return Comparison(ahead, None, measured, max(a, abs(measured.value)))
+    pulled = reverse.vjp(outputs, seeds, inputs)
     back, b = _projected(pulled, [along[x] for x in inputs], values)
     return Comparison(ahead, back, measured, max(a, b, abs(measured.value)))
 
@@ -228,10 +266,9 @@ def _explained(
 
 
 def _numbers(c: Comparison) -> str:
-    return (
-        f"reverse mode gives {c.reverse:.10g}, forward mode {c.forward:.10g}, differences "
-        f"{c.measured.value:.10g} ± {c.allowed:.1g}"
-    )
+    words = {"VJP": "reverse mode gives", "JVP": "forward mode"}
+    given = ", ".join(f"{words[name]} {found:.10g}" for name, found in c.modes.items())
+    return f"{given}, differences {c.measured.value:.10g} ± {c.allowed:.1g}"
 
 
 def _first_fault(outputs: Sequence[Node], values: Values) -> str | None:

@@ -23,7 +23,16 @@ from glassgrad.ops.sort import Sort
 
 FIRST, SHRINK, ROWS = 0.1, 1.6, 12  # steps relative to the size of the operands
 LEAST = 1e-9  # a kink nearer than this cannot be told from one at the point
-Signature = list[NDArray]
+
+
+class Side(NamedTuple):
+    """On which side of its kinks an op lies, and where it matters."""
+
+    at: NDArray
+    matters: Any = np.True_
+
+
+Signature = list[Side]
 
 
 class KinkError(GlassgradError, ValueError):
@@ -57,7 +66,9 @@ class Line:
         for _ in interpret([n for n in order if n not in moving], self.constants):
             pass
         self.order = [n for n in order if n in moving]
-        self.bends = [n for n in self.order if _bends(n)]
+        asked = [n for n in asked if n in moving]
+        self.bends = [*asked, *(n for n in self.order if _bends(n))]
+        self.asked = len(asked)
 
     def at(self, h: float) -> tuple[float, Signature]:
         """The projected value at step h, and on which side of each kink it lies."""
@@ -69,7 +80,9 @@ class Line:
         total = np.longdouble(0)
         for y, w in zip(self.outputs, self.weights):
             total += np.sum((w * known[y]).astype(np.longdouble))
-        sides = [_side(n, [known[x] for x in n.inputs], known[n]) for n in self.bends]
+        sides = [Side(known[n], np.True_) for n in self.bends[: self.asked]]
+        for n in self.bends[self.asked :]:
+            sides.append(_side(n, [known[x] for x in n.inputs], known[n]))
         return float(total), sides
 
     def derivative(self) -> Measured:
@@ -123,22 +136,37 @@ def _extrapolated(f: Callable[[float], float], reach: float) -> tuple[float, flo
 
 # -- kinks ------------------------------------------------------------------------------------
 
-_COMPARING = ("maximum", "minimum", "less", "less_equal", "equal", "not_equal")
+_COMPARING = ("maximum", "minimum")
 _AT_ZERO = ("relu", "abs", "sign")
 _STEPS = ("floor", "ceil", "trunc", "rint", "floor_divide", "remainder", "fmod")
 
 
 def _bends(node: Node) -> bool:
-    """Whether the op of a node has kinks, as an op of real operands."""
-    if not node.inputs or node.inputs[0].dtype.kind != "f":
+    """Whether the op of a node has kinks: as an op of reals, or where an answer becomes a number.
+
+    A comparison by itself bends nothing: a choice does between two that differ, and a cast.
+    """
+    if not node.inputs:
+        return False
+    if node.inputs[0].dtype == np.bool_ and node.name in ("where", "cast"):
+        return True
+    if node.inputs[0].dtype.kind != "f":
         return False
     chooses = isinstance(node.op, Reduce) and node.op.kind in CHOOSING
     known = (*_COMPARING, *_AT_ZERO, *_STEPS, "clip")
     return chooses or isinstance(node.op, Sort) or node.name in known
 
 
-def _side(node: Node, xs: Sequence[NDArray], y: Any) -> NDArray:
-    """On which side of its kinks each element lies; 0 is on one."""
+def _side(node: Node, xs: Sequence[NDArray], y: Any) -> Side:
+    """On which side of its kinks each element lies."""
+    if node.name == "where":
+        return Side(xs[0], ~((xs[1] == xs[2]) | (np.isnan(xs[1]) & np.isnan(xs[2]))))
+    return Side(_place(node, xs, y))
+
+
+def _place(node: Node, xs: Sequence[NDArray], y: Any) -> NDArray:
+    if node.name == "cast":
+        return xs[0]
     if node.name in _AT_ZERO:
         return np.sign(xs[0])
     if node.name in _COMPARING:
@@ -160,7 +188,8 @@ def _side(node: Node, xs: Sequence[NDArray], y: Any) -> NDArray:
 def _first_change(before: Signature, after: Signature) -> int:
     """The first node whose side changed, -1 for none."""
     for i, (a, b) in enumerate(zip(before, after)):
-        if not np.array_equal(a, b, equal_nan=True):
+        changed = ~((a.at == b.at) | ((a.at != a.at) & (b.at != b.at)))
+        if np.any(changed & b.matters):
             return i
     return -1
 
