@@ -123,3 +123,11 @@ def test_the_compiled_function_keeps_its_name_and_text():
     assert named.__doc__ == "What it does."
     named(X)
     assert "steps" in named.report()
+
+
+def test_arrays_from_outside_are_constants():
+    def f(w):
+        return gg.grad(lambda w, x, y: np.sum((np.tanh(x @ w) - y[:, None]) ** 2))(w, X, X[:, 0])
+
+    direct = gg.grad(lambda w: np.sum((np.tanh(X @ w) - X[:, :1]) ** 2))(W)
+    np.testing.assert_allclose(both(f, W), direct, rtol=1e-5)

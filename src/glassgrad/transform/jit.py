@@ -19,7 +19,8 @@ from glassgrad.engines.reference import ReferenceProgram
 from glassgrad.graph.dtype import as_dtype
 from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.function import Function as Body
-from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
+from glassgrad.graph.node import ACTIVE, Input, Node, Trace, constant, new_input
+from glassgrad.graph.traverse import substitute, topological_order
 from glassgrad.rewrite.pipeline import finish, stabilise
 from glassgrad.transform.donate import Donated, as_donated, donated_pairs
 from glassgrad.transform.trace import Function, argument_names, label_of
@@ -114,7 +115,7 @@ class Jit:
         result: Tree, trace: Trace,
     ) -> Specialisation:  # fmt: skip
         guards = [g for g in trace.guards if g.node.bound]
-        final = finish([*outputs, *(g.node for g in guards)])
+        final = finish([*outputs, *_closed([g.node for g in guards], inputs, trace)])
         direct = self.engine == "native" and not guards
         if direct and (call := _direct_call(leaves, tree, result)):
             chained = sum(map(len, self.programs.values())) < CHAINED
@@ -160,7 +161,7 @@ class Jit:
             returned = self.f(*args, **kwargs)
         found, result = flatten(returned)
         outputs = stabilise([as_node(v, trace) for v in found])
-        return inputs, outputs, result, trace.root()
+        return inputs, _closed(outputs, inputs, trace.root()), result, trace.root()
 
     def _check_again(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node]
@@ -182,6 +183,19 @@ class Jit:
                 guards = f", {len(made.guards)} guarded values" if made.guards else ""
                 lines.append(f"program {number}{guards}: {made.program.report()}")
         return "\n".join(lines)
+
+
+def _closed(nodes: Sequence[Node], inputs: Sequence[Node], trace: Trace) -> list[Node]:
+    """The nodes with arrays that an inner transform was given, and no argument holds, as constants.
+
+    `gg.grad(f)(w, x)` makes a variable of x even where x is no argument of the compiled function.
+    """
+    free = {
+        node: constant(trace, trace.values[node])
+        for node in topological_order(nodes, set(inputs))
+        if isinstance(node.op, Input) and node in trace.values
+    }
+    return substitute(nodes, free) if free else list(nodes)
 
 
 def _takes(leaf: Any) -> str:

@@ -18,6 +18,7 @@ from glassgrad.engines.native.step import (
     Draw,
     Loop,
     Multiply,
+    Number,
     Reduction,
     Repeat,
     Scatter,
@@ -75,6 +76,10 @@ def _scatter(step: Scatter) -> float:
     return _points(step, prod(step.space))
 
 
+def _number(step: Number) -> float:
+    return 3.0 * prod(step.shape)
+
+
 def _draw(step: Draw) -> float:
     return 0.7 * prod(step.draws)
 
@@ -104,6 +109,7 @@ _RULES: dict[type[Step], Callable[[Any], float]] = {
     Reduction: _reduction,
     Multiply: _multiply,
     Scatter: _scatter,
+    Number: _number,
     Draw: _draw,
     Arrange: _arrange,
     Repeat: _repeat,

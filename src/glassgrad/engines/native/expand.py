@@ -9,6 +9,7 @@ import numpy as np
 
 from glassgrad.engines.native.labels import in_order, is_outer
 from glassgrad.engines.native.long_sums import in_levels
+from glassgrad.engines.native.sparse_rows import by_rows
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import Broadcast, Reshape, broadcast_to, full_like
 from glassgrad.graph.function import Function
@@ -35,9 +36,9 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
 
     logsumexp is max, exp, sum and log; the softmax that is its derivative takes its exp from there;
     a product whose result interleaves its axes is an ordered one, transposed; partial sums are a
-    loop; long reductions are cut into parts.
+    loop; long reductions are cut into parts; of row-sparse gradients only the rows are computed.
     """
-    outputs = inlined(outputs)
+    outputs = by_rows(inlined(outputs))
     if any(_is_composite(n) for n in topological_order(outputs)):
         expander = _Expander()
         new = rebuild(outputs, {}, expander.change, rule="lowering")

@@ -22,11 +22,13 @@ from glassgrad.engines.native.expression import (
 )
 from glassgrad.engines.native.shorten import shortened
 from glassgrad.engines.native.sorting import work_bytes
+from glassgrad.engines.native.sparse_rows import RowNumbers
 from glassgrad.engines.native.spin import lowered, spins
 from glassgrad.engines.native.step import (
     Arrange,
     Draw,
     Loop,
+    Number,
     Reduction,
     Repeat,
     Scatter,
@@ -212,6 +214,17 @@ def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
     assert isinstance(target, Gather)
     p.append(Loop([node], [Store(start, buffer, whole)]))
     p.append(Scatter([node], [], target, added, values.shape, isinstance(node.op, ScatterAdd)))
+
+
+def plan_numbers(p: Planner, node: Node, buffer: Buffer) -> None:
+    """Numbers of rows, and the two tables by which they are found."""
+    op, indices = node.op, node.inputs[0]
+    assert isinstance(op, RowNumbers)
+    expr = p.whole(indices)
+    places = Buffer("arena", np.dtype(np.int32), (op.extent,))
+    known = Buffer("arena", np.dtype(np.int64), node.shape)
+    numbers = Store(expr, buffer, Strided.contiguous(node.shape))
+    p.append(Number([node], [], expr, numbers, op.extent, places, known))
 
 
 _RESULTS: dict[type[Op], Callable[[Planner, Node, list[Buffer]], None]] = {

@@ -12,11 +12,21 @@ from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
 from glassgrad.engines.native.flat import FlatNest, suits
 from glassgrad.engines.native.nest import Nest, vector_lanes
+from glassgrad.engines.native.numbering import emit_numbers
 from glassgrad.engines.native.philox import emit_draw
 from glassgrad.engines.native.reduction import CHAINS, KINDS
 from glassgrad.engines.native.sorting import emit_sort
 from glassgrad.engines.native.spin import emit_spin
-from glassgrad.engines.native.step import Arrange, Draw, Loop, Reduction, Scatter, Spin, Step
+from glassgrad.engines.native.step import (
+    Arrange,
+    Draw,
+    Loop,
+    Number,
+    Reduction,
+    Scatter,
+    Spin,
+    Step,
+)
 from glassgrad.engines.native.strided import collapse
 from glassgrad.graph.dtype import BOOL
 
@@ -31,6 +41,8 @@ def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Va
         emit_spin(f, step, pointers, status)
     elif isinstance(step, Arrange):
         emit_sort(f, step, pointers)
+    elif isinstance(step, Number):
+        emit_numbers(f, step, pointers, status)
     elif isinstance(step, Scatter):
         _scatter(f, step, pointers, status)
     else:

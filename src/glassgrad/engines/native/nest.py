@@ -161,21 +161,24 @@ class Nest:
 
     def offset(self, expr: Gather, indices: Sequence[Lanes], mask: Value | None) -> Value:
         """The sum of index times stride; out of range is reported and read as 0."""
-        f = self.f
         total: Value | None = None
         for index, extent, stride in zip(indices, expr.extents, expr.strides):
-            wide = I64.vector(index.value.type.lanes)
-            cast = "sext" if index.dtype.kind == "i" else "zext"
-            i = f.cast(cast, index.value, wide)
-            if index.dtype.kind == "i":
-                i = f.select(f.compare("slt", i, 0), i + extent, i)
-            bad = f.compare("uge", i, extent)
-            self.k.mask = mask
-            self.k.report(bad)
-            i = f.select(bad, f.const(wide, 0), i)
+            i = self.within(index, extent, mask)
             total = i * stride if total is None else total + i * stride
         assert total is not None
         return total
+
+    def within(self, index: Lanes, extent: int, mask: Value | None) -> Value:
+        """Indices counted from the start of an axis; out of range is reported, and is 0."""
+        f, wide = self.f, I64.vector(index.value.type.lanes)
+        cast = "sext" if index.dtype.kind == "i" else "zext"
+        i = f.cast(cast, index.value, wide)
+        if index.dtype.kind == "i":
+            i = f.select(f.compare("slt", i, 0), i + extent, i)
+        bad = f.compare("uge", i, extent)
+        self.k.mask = mask
+        self.k.report(bad)
+        return f.select(bad, f.const(wide, 0), i)
 
     # -- vectors --------------------------------------------------------------
 

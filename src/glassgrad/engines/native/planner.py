@@ -18,12 +18,14 @@ from glassgrad.engines.native.families import (
     plan_concatenate,
     plan_draw,
     plan_item,
+    plan_numbers,
     plan_place,
     plan_reduce,
     plan_scatter,
 )
 from glassgrad.engines.native.labels import is_outer
 from glassgrad.engines.native.roots import FUSED, Roots, is_costly
+from glassgrad.engines.native.sparse_rows import RowNumbers
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
 from glassgrad.engines.native.strided import Strided
 from glassgrad.graph.family import Reshape
@@ -254,4 +256,5 @@ _PLANS: dict[type[Op], Callable[[Planner, Node, Buffer], None]] = {
     ScatterAdd: plan_scatter,
     Scatter: plan_scatter,
     RandomBits: plan_draw,
+    RowNumbers: plan_numbers,
 }

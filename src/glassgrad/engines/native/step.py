@@ -179,6 +179,48 @@ class Scatter(Step):
 
 
 @dataclass(eq=False)
+class Number(Step):
+    """Numbers for row indices, equal for equal rows, counted as rows are first named.
+
+    `places` has a number for each of `extent` rows and `rows` a row for each number. Both hold
+    anything at first: a number is one that was given only if its row is this one.
+    """
+
+    whole = True
+    indices: Expr
+    numbers: Store
+    extent: int
+    places: Buffer
+    rows: Buffer
+
+    def roots(self) -> list[Expr]:
+        """The indices."""
+        return [self.indices]
+
+    def reads(self) -> list[Buffer]:
+        """What the indices read, and the tables."""
+        return [*super().reads(), self.places, self.rows]
+
+    def writes(self) -> list[Buffer]:
+        """The numbers and the tables."""
+        return [self.numbers.buffer, self.places, self.rows]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the indices."""
+        return self.numbers.view.shape
+
+    @property
+    def checked(self) -> bool:
+        """Always: indices may be out of range."""
+        return True
+
+    def said(self) -> str:
+        """A line for the report."""
+        return f"numbers for {self.shape[0]} of {self.extent} rows"
+
+
+@dataclass(eq=False)
 class Draw(Step):
     """Random words of a key."""
 
