@@ -56,7 +56,7 @@ def test_the_step_is_the_gradient_step_by_hand():
     x, y = line(8)
     model = trainer().model
     leaves, structure = flatten((model, SGD(lr=0.1).init(model), None, ()))
-    new, value, rate = trainer(SGD(lr=0.1)).compiled_step(structure)(tuple(leaves), x, y)
+    new, value, rate = trainer(SGD(lr=0.1)).step(structure)(tuple(leaves), x, y)
     new, *_ = unflatten(structure, list(new))
     w, b = model.layers[0].weight, model.layers[0].bias
     error = x @ w.T + b - y
@@ -134,7 +134,7 @@ def test_an_optimiser_of_ones_own_need_not_tell_its_rate():
 def test_ctrl_c_keeps_the_best_so_far():
     class Impatient(Silent):
         def batch(self, epoch, batch, loss):
-            if epoch == 3 and batch == 2:
+            if epoch == 3 and batch >= 2:
                 raise KeyboardInterrupt
 
     fit = trainer().fit(line(), 10, batch=16, validation=line(32, 1), watch=Impatient())

@@ -15,7 +15,7 @@ import numpy as np
 
 from glassgrad.data.arrays import as_arrays
 from glassgrad.data.bad_input import BadInput
-from glassgrad.data.batches import batches, count_rows
+from glassgrad.data.batches import count_rows
 from glassgrad.nn import evaluating
 from glassgrad.optim import Optimiser
 from glassgrad.optim.optimiser import rate_of
@@ -29,6 +29,7 @@ from glassgrad.train.run import (
     save_run,
     start,
 )
+from glassgrad.train.sweep import Sweep
 from glassgrad.transform import random
 from glassgrad.transform.gradient import value_and_grad
 from glassgrad.transform.jit import jit
@@ -137,19 +138,17 @@ class Trainer:
     def _fit(
         self, run: Run, task: _Task, generator: np.random.Generator, save: Callable[[], None]
     ) -> None:
-        step = self.compiled_step(run.structure)
+        sweep = Sweep(self.step(run.structure), task.data, task.batch, self.engine)
         judge = self.compiled_judge(run.structure, task.figures)
         watch = task.watch
-        steps = max(1, task.rows // task.batch)
-        watch.begin(task.epochs, steps, task.figures[0].name if task.figures else "")
+        watch.begin(task.epochs, sweep.batches, task.figures[0].name if task.figures else "")
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
                 for number in range(len(run.history) + 1, task.epochs + 1):
                     if run.ended:
                         break
                     started = time.perf_counter()
-                    source = batches(task.data, task.batch, generator)
-                    loss, rate = _one_pass(step, run, source, number, watch)
+                    loss, rate = _one_pass(sweep, run, generator, number, watch)
                     record = _measure(judge, run, task, Epoch(number, loss, rate=rate))
                     record = replace(record, seconds=time.perf_counter() - started)
                     run.history.append(record)
@@ -161,8 +160,8 @@ class Trainer:
         finally:
             watch.close()
 
-    def compiled_step(self, structure: Tree) -> Callable[..., tuple[Any, Any, Any]]:
-        """The step (leaves, *batch) -> (new leaves, loss, learning rate), to be compiled."""
+    def step(self, structure: Tree) -> Callable[..., tuple[tuple[Any, ...], Any, Any]]:
+        """The function (leaves, *batch) -> (new leaves, loss, learning rate): one step."""
         remembers = self.statistics is not None
 
         def step(leaves: tuple[Any, ...], *batch: Any) -> tuple[Any, Any, Any]:
@@ -180,7 +179,7 @@ class Trainer:
             new, _ = flatten((model, state, statistics, key))
             return tuple(new), value, rate
 
-        return jit(step, engine=self.engine)
+        return step
 
     def compiled_judge(self, structure: Tree, figures: Sequence[Figure]) -> Callable[..., Any]:
         """The loss and what the metrics measure, of (leaves, *arrays), to be compiled.
@@ -256,16 +255,14 @@ def _measure(judge: Callable[..., Any], run: Run, task: _Task, record: Epoch) ->
 
 
 def _one_pass(
-    step: Callable[..., tuple[Any, Any, Any]], run: Run, source: Any, number: int, watch: Watcher
+    sweep: Sweep, run: Run, generator: np.random.Generator, number: int, watch: Watcher
 ) -> tuple[float, float]:
     """The mean loss of a pass over the batches, and the learning rate of its last step."""
-    total, done, rate = 0.0, 0, math.nan
-    for piece in source:
-        run.leaves, value, rate = step(run.leaves, *piece)
-        total += float(value)
-        done += 1
-        watch.batch(number, done, total / done)
-    return total / done, float(rate)
+    loss = rate = math.nan
+    for reached in sweep.run(run.leaves, generator):
+        run.leaves, done, loss, rate = reached
+        watch.batch(number, done, loss)
+    return loss, rate
 
 
 def _keep_best(run: Run, record: Epoch, task: _Task) -> bool:
