@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -96,3 +99,46 @@ def test_another_handler_is_left_alone():
         assert heard == [1]
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+LONG = """
+import sys, time
+import numpy as np
+import glassgrad as gg
+from glassgrad import nn
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(60000, 64)).astype(np.float32), rng.integers(0, 10, 60000)
+model = nn.MLP.init([64, 128, 10], key=gg.random.key(0))
+
+
+class Told:
+    def begin(self, *_): pass
+    def batch(self, epoch, batch, loss):
+        if epoch == 2:
+            print("under way", flush=True)
+    def epoch(self, record): pass
+    def close(self): pass
+
+
+fit = gg.Trainer(model, lambda m, x, y: nn.cross_entropy(m(x), y), gg.optim.Adam()).fit(
+    (x, y), 100000, batch=32, watch=Told())
+print("stopped", time.time(), fit.stopped, np.isfinite(fit.model.layers[0].weight).all(), fit.best)
+"""
+
+
+def test_ctrl_c_ends_a_run_within_half_a_second():
+    late = []
+    for wait in (0.0, 0.02, 0.05):
+        process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "under way\n"
+        time.sleep(wait)
+        pressed = time.time()
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=60)[0].splitlines()
+        word, at, stopped, finite, best = rest[-1].split()
+        assert (word, stopped, finite) == ("stopped", "interrupted", "True") and int(best) >= 1
+        late.append(float(at) - pressed)
+    print(late)
+    assert sorted(late)[1] < 0.5

@@ -65,7 +65,7 @@ class Watcher(Protocol):
         ...
 
     def batch(self, epoch: int, batch: int, loss: float) -> None:
-        """A batch was done; `loss` is the mean of the epoch so far."""
+        """So many batches of the epoch are done, `loss` is their mean; told every 50 ms or so."""
         ...
 
     def epoch(self, record: Epoch) -> None:

@@ -64,9 +64,10 @@ class Trainer:
     """Trains `model` to make `loss(model, *batch)` small with optimiser `opt`.
 
     A loss that takes `key=` is given a fresh key for every batch. One that takes `state=` is given
-    the running statistics, at first `statistics`, and returns (loss, new statistics). Forward
-    pass, backward pass and update are one function compiled by `engine`, "native" or "reference";
-    none is ever used in place of the other. Gradients are clipped, and collected over several
+    the running statistics, at first `statistics`, and returns (loss, new statistics). Gathering a
+    batch, forward pass, backward pass, update and the loop over batches are one function compiled
+    by `engine`, "native" or "reference"; none is ever used in place of the other. It comes back
+    about every 50 ms, for watchers and Ctrl-C. Gradients are clipped, and collected over several
     batches, by optimisers that do so: `optim.Clipped` and `optim.Accumulated`.
     """
 
