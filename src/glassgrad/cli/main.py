@@ -15,6 +15,7 @@ VERBS = {
     "train": "train a model on a file of yours",
     "predict": "apply a trained model to new rows",
     "evaluate": "score a trained model on rows whose answers are known",
+    "bench": "race against other libraries on this machine",
     "ops": "list every op with its mathematics, derivatives and conventions",
 }
 

@@ -1,0 +1,7 @@
+"""W9: a window tagger with 50,000 word vectors, sparse and dense Adam, batch 1024, float32."""
+
+import sys
+
+from glassgrad.cli.main import main
+
+sys.exit(main(["bench", "W9", *sys.argv[1:]]))

@@ -1,0 +1,81 @@
+"""Contenders in turn, each in a process of its own, on the same machine at the same time.
+
+The rounds of all contenders are interleaved, so that a machine that slows down for a while slows
+all of them. Before the race all must agree on the numbers of the first steps.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from glassgrad.bench.digest import differ
+from glassgrad.bench.process import Failed, Worker
+from glassgrad.bench.workload import OWN, Contenders, Options, Report, Row, against_best
+
+ROUND = 0.004  # seconds; short, so that most rounds are not interrupted
+BUDGET, QUICK_BUDGET = 20.0, 0.3  # seconds for the timed rounds of a workload
+MOST, FEWEST = 300, 3  # rounds of a contender
+
+
+@dataclass(frozen=True)
+class Race:
+    """A workload whose step is made again and again; `bar`: best peer / glassgrad.
+
+    First steps agree within `relative`, or within `absolute` where the numbers are rounding errors.
+    """
+
+    name: str
+    title: str
+    contenders: Contenders
+    bar: float
+    relative: float = 1e-3
+    absolute: float = 0.0
+
+    def measure(self, options: Options) -> Report:
+        """The times of one step."""
+        with ExitStack() as stack:
+            workers, left_out = self.ready(options, stack)
+            steps = {w: calibrated(w, ROUND) for w in workers}
+            once = 2 * sum(w.seconds(n) for w, n in steps.items())  # a round warms up first
+            budget = QUICK_BUDGET if options.quick else BUDGET
+            rounds = max(FEWEST, min(MOST, int(budget / once)))
+            times: dict[str, list[float]] = {w.name: [] for w in workers}
+            for _ in range(rounds):
+                for worker, n in steps.items():
+                    times[worker.name].append(worker.seconds(n) / n)
+        rows = tuple(Row(n, statistics.median(t), min(t)) for n, t in times.items())
+        return Report(self.name, self.title, "s", rows, against_best(rows, self.bar), left_out)
+
+    def ready(self, options: Options, stack: ExitStack) -> tuple[list[Worker], dict[str, str]]:
+        """The workers that have made their first steps, and why other contenders are left out."""
+        contenders, left_out = options.taking_part(self.contenders)
+        started = [stack.enter_context(Worker(self.name, name)) for name in contenders]
+        found: dict[str, list[list[float]]] = {}
+        for worker in started:
+            try:
+                found[worker.name] = worker.first_steps()
+            except Failed as error:
+                if worker.name.startswith(OWN):
+                    raise
+                left_out[worker.name] = str(error)
+        self.agree(found)
+        return [w for w in started if w.name in found], left_out
+
+    def agree(self, found: Mapping[str, Sequence[Sequence[float]]]) -> None:
+        """Refuses a race between contenders that compute different things."""
+        (first, steps), *others = found.items()
+        for name, theirs in others:
+            for i, (a, b) in enumerate(zip(steps, theirs, strict=True)):
+                if differ(a, b, self.relative, self.absolute):
+                    raise Failed(f"{self.name}, step {i}: {name} computes {b}, but {first} {a}")
+
+
+def calibrated(worker: Worker, length: float) -> int:
+    """How many steps make a round of that length."""
+    steps = 1
+    while (taken := worker.seconds(steps)) < length / 4:
+        steps *= 2
+    return max(1, round(steps * length / taken))
