@@ -16,6 +16,7 @@ VERBS = {
     "predict": "apply a trained model to new rows",
     "evaluate": "score a trained model on rows whose answers are known",
     "bench": "race against other libraries on this machine",
+    "doctor": "say what was found on this machine, and whether it works",
     "ops": "list every op with its mathematics, derivatives and conventions",
 }
 

@@ -127,13 +127,32 @@ class ObjectCache:
 
     def _private(self) -> bool:
         """True when only this user can write here."""
+        return self.folder is not None and self.trouble() == "" and self.folder.is_dir()
+
+    def trouble(self) -> str:
+        """Why the folder cannot be used; empty where it can, or can be made.
+
+        >>> ObjectCache(Path(__file__)).trouble()
+        'it is not a folder'
+        """
         if self.folder is None:
-            return False
+            return "there is no folder"
         try:
             found = self.folder.lstat()
-            return _own(found, stat.S_ISDIR) and not (os.name == "posix" and found.st_mode & 0o077)
-        except OSError:
-            return False
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return str(error.strerror)
+        if not stat.S_ISDIR(found.st_mode):
+            return "it is a link" if stat.S_ISLNK(found.st_mode) else "it is not a folder"
+        if os.name != "posix":
+            return ""
+        if found.st_uid != os.getuid():
+            return f"it belongs to user {found.st_uid}, not to {os.getuid()}"
+        mode = stat.S_IMODE(found.st_mode)
+        return (
+            f"its mode is {mode:04o}, so that others may read or write it" if mode & 0o077 else ""
+        )
 
     # -- all entries ----------------------------------------------------------
 

@@ -1,0 +1,85 @@
+"""How much memory there is and how much is free, in the machine and in the container around us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+NO_LIMIT = 1 << 60  # what is larger stands for no limit
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes: of the machine, free in it, allowed to the container and used there; None: unknown."""
+
+    total: int | None = None
+    free: int | None = None
+    limit: int | None = None
+    used: int | None = None
+
+    @property
+    def available(self) -> int | None:
+        """What a program may still take: the least of what the machine and the container leave.
+
+        >>> Memory(total=100, free=80, limit=50, used=20).available
+        30
+        """
+        left = None if self.limit is None or self.used is None else max(0, self.limit - self.used)
+        known = [x for x in (self.free, left) if x is not None]
+        return min(known, default=None)
+
+
+def memory(root: Path = Path("/")) -> Memory:
+    """What Linux says under `root`; nothing is known elsewhere."""
+    facts = _figures(root / "proc/meminfo", 1024)
+    limits = sorted(_limits(root), key=lambda pair: pair[0] - pair[1])
+    limit, used = limits[0] if limits else (None, None)
+    return Memory(facts.get("MemTotal"), facts.get("MemAvailable"), limit, used)
+
+
+def _figures(path: Path, unit: int) -> dict[str, int]:
+    """The lines `name: number` of a file, the number times `unit`."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return {}
+    words = (line.replace(":", " ").split() for line in lines)
+    return {w[0]: unit * int(w[1]) for w in words if len(w) > 1 and w[1].isdigit()}
+
+
+def _limits(root: Path) -> Iterator[tuple[int, int]]:
+    """(limit, used) of each control group that this process is in, and of those around it.
+
+    File pages that nobody needs at the moment do not count as used: they go when room is wanted.
+    """
+    for folder, limit, used, idle in _groups(root):
+        for group in (folder, *folder.parents):
+            allowed, taken = _number(group / limit), _number(group / used)
+            if allowed is not None and taken is not None and allowed < NO_LIMIT:
+                yield allowed, taken - _figures(group / "memory.stat", 1).get(idle, 0)
+            if group.name == "cgroup":
+                break
+
+
+def _groups(root: Path) -> Iterator[tuple[Path, str, str, str]]:
+    """The folders of this process's groups, of both kinds, and where each keeps its figures."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    top = root / "sys/fs/cgroup"
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if kinds == "":
+            yield top / path.strip("/"), "memory.max", "memory.current", "inactive_file"
+        elif "memory" in kinds.split(","):
+            files = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+            yield top / "memory" / path.strip("/"), *files
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # "max" is no number, and no limit
+        return None
