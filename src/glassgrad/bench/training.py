@@ -18,10 +18,11 @@ Batches = Sequence[tuple[np.ndarray, np.ndarray]]  # inputs and targets of each 
 
 
 def glassgrad_loop(train: Callable[..., Any], state: Any, batches: Batches) -> Step:
-    """`train(state, x, y)` gives (loss, new state)."""
+    """`train(state, x, y)` gives (loss, new state), in the arrays of the old one."""
     import glassgrad as gg
+    from glassgrad.transform.tree import tree_map
 
-    return _carry(gg.jit(train), state, batches)
+    return _carry(gg.jit(train, donate=0), tree_map(np.array, state), batches)
 
 
 def _carry(compiled: Callable[..., Any], state: Any, batches: Batches) -> Step:
