@@ -97,6 +97,7 @@ class Signature:
 ENTRY = "call"
 _ARGUMENTS, _RESULTS, _POOL = "argument_records", "result_records", "result_pool"
 _APART = "last_apart"
+_KEPT = "kept_result"
 _KEYS, _ARENA, _ARENAS = "dict_keys", "arena_address", "arena_slots"
 
 
@@ -142,7 +143,7 @@ class Entry:
         need(f, taken, failed)
         status = self._run(arena, inputs, outputs, leaves)
         need(f, f.compare("eq", status, 0), bad)
-        f.ret(self._build(s.result, arrays, results))
+        f.ret(self._result(arrays, results))
         f.begin(failed)
         self._give(arena)
         f.ret(f.const(PTR, 0))
@@ -218,6 +219,42 @@ class Entry:
         self.keys.append(key)
         return self.f.load(PTR, self.f.at(self.f.symbol(_KEYS), PTR, len(self.keys) - 1))
 
+    def _result(self, arrays: Value, records: Value) -> Value:
+        """The result object; one that is all scalars is the last one, if nobody else holds it.
+
+        It is taken away from its place meanwhile: what Python does when memory is allocated may
+        call this very program.
+        """
+        f, result = self.f, self.signature.result
+        if not _only_scalars(result, self.signature.outputs):
+            return self._build(result, arrays, records)
+        kept, holder = f.symbol(_KEPT), f.at(self.few, PTR, 0)
+        f.store(f.load(PTR, kept), holder)
+        f.store(f.const(PTR, 0), kept)
+        full = f.label("full")
+        self._refill(result, holder, arrays, records, full)
+        made = f.load(PTR, holder)
+        runtime.hold(f, made)
+        runtime.drop(f, f.load(PTR, kept))
+        f.store(made, kept)
+        f.ret(made)
+        f.begin(full)
+        return f.const(PTR, 0)
+
+    def _refill(self, tree: Part, holder: Value, arrays: Value, records: Value, full: str) -> None:
+        """Puts new numbers into what a place holds, or something new into the place."""
+        f = self.f
+        if isinstance(tree, int):
+            record = f.at(records, I8, tree * 8 * FIELDS)
+            need(f, self._shared("gg_renew", I1, holder, f.at(arrays, PTR, tree), record), full)
+            return
+        assert isinstance(tree, Tree)
+        made = self._shared("gg_retuple", PTR, holder, f.index(len(tree.children)))
+        need(f, f.compare("ne", made, f.const(PTR, 0)), full)
+        for i, child in enumerate(tree.children):
+            item = f.at(made, I8, pyabi.TUPLE_ITEMS + 8 * i)
+            self._refill(child, item, arrays, records, full)
+
     def _build(self, tree: Part, arrays: Value, records: Value) -> Value:
         """The result object; takes over the references in `arrays`."""
         f = self.f
@@ -276,6 +313,15 @@ class Entry:
         return made
 
 
+def _only_scalars(tree: Part, outputs: Sequence[ArraySpec]) -> bool:
+    """Whether a result is a scalar, or a tuple of such and of such tuples."""
+    if isinstance(tree, int):
+        return outputs[tree].scalar
+    if not isinstance(tree, Tree) or tree.kind is not tuple or not tree.children:
+        return False
+    return all(_only_scalars(child, outputs) for child in tree.children)
+
+
 def is_record(kind: type, names: Sequence[str]) -> bool:
     """Whether a class is made by storing its fields: a dataclass that does nothing besides."""
     params = vars(kind).get("__dataclass_params__")
@@ -312,6 +358,7 @@ class FastCall:
     def __init__(self, signature: Signature, keys: Sequence[Any], arenas: Arenas) -> None:
         self._records = Records(signature.inputs), Records(signature.outputs)
         self._pool = (ctypes.c_void_p * (KEPT * max(1, len(signature.outputs))))()
+        self._kept = ctypes.c_void_p()
         self._apart = (ctypes.c_void_p * max(1, len(signature.inputs)))()
         self._keys = list(keys)
         self._key_table = (ctypes.c_void_p * max(1, len(keys)))(*map(id, self._keys))
@@ -325,7 +372,7 @@ class FastCall:
             _ARGUMENTS: arguments.address, _RESULTS: results.address,
             _POOL: ctypes.addressof(self._pool), _KEYS: ctypes.addressof(self._key_table),
             _ARENA: ctypes.addressof(self._arena), _ARENAS: self._slots,
-            _APART: ctypes.addressof(self._apart),
+            _APART: ctypes.addressof(self._apart), _KEPT: ctypes.addressof(self._kept),
         }  # fmt: skip
 
     def bind(
@@ -342,6 +389,9 @@ class FastCall:
             if held:
                 self._pool[i] = None
                 release(held)
+        if held := self._kept.value:
+            self._kept.value = None
+            release(held)
 
 
 __all__ = [

@@ -17,6 +17,7 @@ import numpy as np
 TYPE = 8  # PyObject.ob_type
 SIZE = 16  # PyVarObject.ob_size, and a dict's number of entries
 FLOAT_VALUE = 16
+SCALAR_SIZE = 24  # of a NumPy scalar that holds its bits where a float has its value, and no more
 TUPLE_ITEMS = 24
 LIST_ITEMS = 24
 DATA, NDIM, DIMS, BASE, DESCR, FLAGS, WEAKREFS = 16, 24, 32, 48, 56, 64, 72  # of an array
@@ -30,7 +31,7 @@ _API = {"PyArray_NewFromDescr": 94, "PyArray_Scalar": 60}
 _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem",
     "PyDict_New", "PyDict_SetItem", "PyDict_GetItemWithError", "Py_IncRef", "Py_DecRef",
-    "PyFloat_FromDouble", "PyObject_GetAttr", "PyObject_GenericSetAttr", "PyErr_Clear",
+    "_PyObject_New", "PyObject_GetAttr", "PyObject_GenericSetAttr", "PyErr_Clear",
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSignals",
 )  # fmt: skip
 

@@ -25,7 +25,11 @@ KEPT = 2  # results remembered for each output
 FIELDS = 10  # words of a record
 DESCR, SCALAR_TYPE, DIMS, NDIM, ORDER, TAKES, AS_SCALAR, NEEDS, DONOR, BYTES = range(FIELDS)
 TAKES_FLOAT, TAKES_SCALAR, TAKES_ARRAY = 1, 2, 4
-_EXPORTS = ("gg_arguments", "gg_apart", "gg_results", "gg_release", "gg_leaf", "gg_tuple")
+BY_NUMPY, BY_US = 1, 2  # who makes a scalar
+_EXPORTS = (
+    "gg_arguments", "gg_apart", "gg_results", "gg_release", "gg_leaf", "gg_tuple", "gg_renew",
+    "gg_retuple",
+)  # fmt: skip
 
 
 class Records:
@@ -40,11 +44,17 @@ class Records:
             record = [
                 known[pyabi.descr(spec.dtype)], known[pyabi.scalar_type(spec.dtype)],
                 ctypes.addressof(dims), len(spec.shape), ord(spec.dtype.byteorder),
-                _takes(spec), int(spec.scalar), needs, spec.donor,
+                _takes(spec), _scalar(spec), needs, spec.donor,
                 prod(spec.shape) * spec.dtype.itemsize,
             ]  # fmt: skip
             self._words[FIELDS * i : FIELDS * (i + 1)] = record
         self.address = ctypes.addressof(self._words)
+
+
+def _scalar(spec: Any) -> int:
+    """Who makes the scalar of a result, if it is one: True and False are made once and for all."""
+    plain = spec.dtype.kind != "b" and spec.dtype.type.__basicsize__ == pyabi.SCALAR_SIZE
+    return (BY_US if plain else BY_NUMPY) if spec.scalar else 0
 
 
 def _takes(spec: Any) -> int:
@@ -215,7 +225,7 @@ def _emit_obtain(module: Module) -> None:
         need(f, alone & f.compare("eq", field(f, old, pyabi.WEAKREFS), null), again)
         flags = pyabi.C_CONTIGUOUS | pyabi.OWNDATA | pyabi.ALIGNED | pyabi.WRITEABLE
         need(f, f.call("matches", I1, old, record, f.const(I32, flags)), again)
-        _hold(f, old)
+        hold(f, old)
         f.ret(old)
         f.begin(again)
     made = _new_array(f, record)
@@ -241,18 +251,19 @@ def _remember(f: Function, slots: Value, array: Value) -> None:
     """The newest comes first; the oldest is let go."""
     places = [f.at(slots, PTR, k) for k in range(KEPT)]
     held = [f.load(PTR, place) for place in places]
-    _hold(f, array)
+    hold(f, array)
     for place, x in zip(places, [array, *held[:-1]]):
         f.store(x, place)
-    _drop(f, held[-1])
+    drop(f, held[-1])
 
 
-def _hold(f: Function, x: Value) -> None:
-    """One more reference to an array, which is never an immortal object."""
+def hold(f: Function, x: Value) -> None:
+    """One more reference to an object that is not immortal."""
     f.store(f.load(I32, x) + 1, x)
 
 
-def _drop(f: Function, x: Value) -> None:
+def drop(f: Function, x: Value) -> None:
+    """One reference less to an object, if there is one."""
     f.branch(f.compare("ne", x, f.const(PTR, 0)), lambda: python(f, "Py_DecRef", VOID, x) and None)
 
 
@@ -280,7 +291,7 @@ def _emit_results(module: Module) -> None:
 
         def handed() -> list[Value]:
             x = f.load(PTR, f.at(objects, PTR, donor))
-            _hold(f, x)
+            hold(f, x)
             f.store(x, place)
             return [f.load(PTR, f.at(given, PTR, donor))]
 
@@ -307,7 +318,7 @@ def _emit_handing(module: Module) -> None:
         scalar = _word(f, f.at(records, I8, i * (8 * FIELDS)), AS_SCALAR)
         f.branch(
             f.compare("eq", scalar, 0),
-            lambda: _drop(f, f.load(PTR, f.at(arrays, PTR, i))),
+            lambda: drop(f, f.load(PTR, f.at(arrays, PTR, i))),
         )
 
     f.loop(0, count, 1, release)
@@ -315,12 +326,20 @@ def _emit_handing(module: Module) -> None:
 
     g = module.function("gg_leaf", PTR, [PTR, PTR])
     place, record = g.params
-    as_is = g.label("as_is")
-    need(g, g.compare("ne", _word(g, record, AS_SCALAR), 0), as_is)
-    descr, null = _word(g, record, DESCR, PTR), g.const(PTR, 0)
-    g.ret(python(g, "PyArray_Scalar", PTR, place, descr, null))
+    by_numpy, as_is, failed = g.label("by_numpy"), g.label("as_is"), g.label("failed")
+    maker, null = _word(g, record, AS_SCALAR), g.const(PTR, 0)
+    need(g, g.compare("eq", maker, BY_US), by_numpy)
+    made = python(g, "_PyObject_New", PTR, _word(g, record, SCALAR_TYPE, PTR))
+    need(g, g.compare("ne", made, null), failed)
+    g.store(g.load(I64, place), g.at(made, I8, pyabi.FLOAT_VALUE))
+    g.ret(made)
+    g.begin(by_numpy)
+    need(g, g.compare("ne", maker, 0), as_is)
+    g.ret(python(g, "PyArray_Scalar", PTR, place, _word(g, record, DESCR, PTR), null))
     g.begin(as_is)
     g.ret(g.load(PTR, place))
+    g.begin(failed)
+    g.ret(null)
 
     h = module.function("gg_tuple", PTR, [PTR, PTR, I64])
     arrays, records, count = h.params
@@ -335,6 +354,47 @@ def _emit_handing(module: Module) -> None:
     h.ret(made)
 
 
+def _emit_again(module: Module) -> None:
+    """Scalars and tuples of them that nobody else holds any more are filled again.
+
+    ``i1 gg_renew(holder, bits, record)`` puts a scalar into the place that holds the last one;
+    ``ptr gg_retuple(holder, count)`` gives the tuple to fill, which the place then holds. Both say
+    false or null where there is no memory.
+    """
+    f = module.function("gg_renew", I1, [PTR, PTR, PTR])
+    holder, bits, record = f.params
+    new = f.label("new")
+    old = f.load(PTR, holder)
+    need(f, f.compare("eq", _word(f, record, AS_SCALAR), BY_US), new)
+    _need_alone(f, old, new)
+    f.store(f.load(I64, bits), f.at(old, I8, pyabi.FLOAT_VALUE))
+    f.ret(f.const(I1, 1))
+    f.begin(new)
+    made = f.call("gg_leaf", PTR, bits, record)
+    f.store(made, holder)
+    drop(f, old)
+    f.ret(f.compare("ne", made, f.const(PTR, 0)))
+
+    g = module.function("gg_retuple", PTR, [PTR, I64])
+    holder, count = g.params
+    new = g.label("new")
+    old = g.load(PTR, holder)
+    _need_alone(g, old, new)
+    g.ret(old)
+    g.begin(new)
+    made = python(g, "PyTuple_New", PTR, count)
+    g.store(made, holder)
+    drop(g, old)
+    g.ret(made)
+
+
+def _need_alone(f: Function, x: Value, otherwise: str) -> None:
+    """Goes on with an object that is held by nobody but us."""
+    need(f, f.compare("ne", x, f.const(PTR, 0)), otherwise)
+    need(f, f.compare("eq", f.load(I64, x), 1), otherwise)
+
+
 _PARTS = (
     _emit_matches, _emit_arguments, _emit_apart, _emit_obtain, _emit_results, _emit_handing,
+    _emit_again,
 )  # fmt: skip
