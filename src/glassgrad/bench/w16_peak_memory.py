@@ -54,8 +54,9 @@ def judge(rows: tuple[Row, ...]) -> tuple[Verdict, ...]:
     """Glassgrad's peak against the lowest of the peers', for each network."""
     found: list[Verdict] = []
     for label in NETS:
-        own, *peers = (r for r in rows if r.name.endswith(label))
-        if peers:
+        measured = [r for r in rows if r.name.endswith(label)]
+        if len(measured) > 1:
+            own, *peers = measured
             best = min(peers, key=lambda r: r.median)
             found.append(
                 Verdict(f"{own.name} / {best.name}", own.median / best.median, 1, least=False)
