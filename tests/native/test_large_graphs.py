@@ -1,10 +1,12 @@
 """Large graphs: memory and code grow as the graph does, and results stay the same."""
 
+import math
+
 import numpy as np
 import pytest
 
 import glassgrad as gg
-from glassgrad.engines.native import arena, outline
+from glassgrad.engines.native import arena, cache, outline, runs
 from glassgrad.engines.native.arena import Interval, padded
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
@@ -92,3 +94,63 @@ def test_functions_that_are_called_give_the_bits_of_those_written_out(
     assert len({bits for bits, _ in found}) == 1
     if shape == ():
         assert found[0][1] < found[2][1]
+
+
+def chain(n):
+    def f(x):
+        for i in range(n):
+            x = np.sin(x) if i % 2 else np.cos(x)
+        return x
+
+    return gg.grad(f)
+
+
+def lines_of_code(n, monkeypatch):
+    """The lines of LLVM that a chain of n steps is compiled from, and its result."""
+    texts = []
+    assemble = cache.assemble
+    monkeypatch.setattr(cache, "assemble", lambda text, t: texts.append(text) or assemble(text, t))
+    monkeypatch.setattr(cache.ObjectCache, "get", lambda self, name: None)
+    value = gg.jit(chain(n))(0.5)
+    monkeypatch.undo()
+    return sum("@kernel" in text and text.count("\n") for text in texts), value
+
+
+def test_code_hardly_grows_with_a_chain_of_equal_steps(monkeypatch):
+    gg.jit(chain(3))(0.5)
+    lines = {n: lines_of_code(n, monkeypatch) for n in (1000, 2000, 4000)}
+    assert 0 < lines[2000][0] - lines[1000][0] < 500
+    assert 0 < lines[4000][0] - lines[2000][0] < 1000
+    assert lines[1000][1] == pytest.approx(_slope(1000, 0.5), rel=1e-9)
+
+
+def _slope(n, x):
+    slope = 1.0
+    for i in range(n):
+        slope *= math.cos(x) if i % 2 else -math.sin(x)
+        x = math.sin(x) if i % 2 else math.cos(x)
+    return slope
+
+
+@pytest.mark.parametrize("few", [0, 1 << 30])
+def test_operands_from_a_table_give_the_same_bits(few, monkeypatch):
+    monkeypatch.setattr(runs, "FEW", few)
+    value = NativeProgram(*_layers(30), cache=ObjectCache(None))([_point()])
+    monkeypatch.undo()
+    expected = NativeProgram(*_layers(30), cache=ObjectCache(None))([_point()])
+    assert [v.tobytes() for v in value] == [v.tobytes() for v in expected]
+
+
+def _point():
+    return np.linspace(-1.0, 1.0, 12).reshape(3, 4)
+
+
+def _layers(n):
+    """Loops, reductions and products in turn, of equal and of different form."""
+    x = first = new_input(Trace(), "x", (3, 4), "f8")
+    w = np.linspace(-0.5, 0.5, 16).reshape(4, 4)
+    for i in range(n):
+        y = gg.Array(x)
+        y = np.tanh(y @ w) + np.sin(y) * np.mean(y, axis=1, keepdims=True)
+        x = (y if i % 3 else y[::-1] * 0.5).node
+    return [x, gg.Array(x).sum().node], [first]

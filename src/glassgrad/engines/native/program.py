@@ -27,6 +27,7 @@ from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.products import emit_multiply
 from glassgrad.engines.native.repeat import PROGRAMS
+from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.step import Multiply, Step
 from glassgrad.engines.native.target import Target
@@ -274,14 +275,34 @@ class _Code:
                     tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
             return tables[key]
 
-        for i, step in steps:
-            known = {b: pointer(b) for b in dict.fromkeys([*step.writes(), *step.reads()])}
+        for i, (step, *_), key, offsets in runs(steps, layout.offsets, layout.size):
+            if offsets is not None:
+                self._run(f, f"{name}_row{i}", step, key, offsets)
+                continue
+            known = {b: pointer(b) for b in operands(step)}
             if isinstance(step, Multiply):
                 scratch = f.at(arena, I8, layout.scratch)
                 emit_multiply(self.module, f, step, known, scratch, f"{name}_product{i}")
             else:
                 function = self._function(step, f"{name}_step{i}", list(known), inner)
                 f.call(function, VOID, *known.values(), arena)
+
+    def _run(
+        self, f: Function, name: str, step: Step, key: Key | None, offsets: np.ndarray
+    ) -> None:
+        """A call for each row of offsets, of the function that all these steps share."""
+        g, width = self.shared.get(("rows", key)), offsets.shape[1]
+        if g is None:
+            g = self.module.function(name, VOID, [PTR, PTR], "internal")
+            arena, row = g.params
+            places = (g.load(I32, g.at(row, I32, j)) for j in range(width))
+            known = {b: g.at(arena, I8, place) for b, place in zip(operands(step), places)}
+            emit_step(g, step, known, arena)
+            g.ret()
+            self.shared["rows", key] = g
+        table = f.symbol(self.module.data(offsets.astype("<i4").tobytes()))
+        arena, rows = f.params[0], len(offsets)
+        f.loop(0, rows, 1, lambda i: f.call(g, VOID, arena, f.at(table, I32, i * width)) and None)
 
     def _function(
         self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, list[Function]]
