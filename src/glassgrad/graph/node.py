@@ -7,6 +7,7 @@ twice gives the same node, so common subexpressions vanish as they are built and
 from __future__ import annotations
 
 from contextvars import ContextVar
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class Node:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     def __repr__(self) -> str:
         if self.outputs is not None:

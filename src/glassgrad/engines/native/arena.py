@@ -18,6 +18,7 @@ from heapq import heappop, heappush
 ALIGNMENT = 64
 _FITTED = 512  # the largest buffers are placed with care, in quadratic time
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+_SMALL, _SMALL_FITTED = 1024, 64  # bytes; of buffers so small, so many are placed with care
 SLACK = 64  # so that a whole vector may be read past the last element
 
 
@@ -47,8 +48,10 @@ def plan(intervals: list[Interval]) -> tuple[list[int], int]:
     """
     offsets = [0] * len(intervals)
     order = sorted(range(len(intervals)), key=lambda i: (-intervals[i].size, intervals[i].first))
-    end = _fit(intervals, order[:_FITTED], offsets)
-    return offsets, _stack(intervals, order[_FITTED:], offsets, end)
+    large = sum(x.size > _SMALL for x in intervals)
+    fitted = min(max(large, _SMALL_FITTED), _FITTED)
+    end = _fit(intervals, order[:fitted], offsets)
+    return offsets, _stack(intervals, order[fitted:], offsets, end)
 
 
 def _fit(intervals: Sequence[Interval], order: Sequence[int], offsets: list[int]) -> int:

@@ -34,6 +34,8 @@ class Donation:
 
     def settled(self) -> list[Step]:
         """The steps in their new order; those that write over what they read know it."""
+        if not self.pairs:
+            return self.steps
         for result in self.pairs:
             self._drop_idle(result)
         for step in self.steps:

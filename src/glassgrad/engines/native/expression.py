@@ -6,7 +6,8 @@ says where its elements lie as the axes of the space move.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Buffer:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -113,20 +114,25 @@ class Store:
         self.expr, self.buffer, self.view = expr, buffer, view
 
 
-def walk(roots: Sequence[Expr]) -> Iterator[Expr]:
+def walk(roots: Sequence[Expr]) -> list[Expr]:
     """Every expression once, arguments before what uses them."""
-    done: set[int] = set()
-    stack = [(root, False) for root in reversed(roots)]
+    order: list[Expr] = []
+    done: set[Expr] = set()
+    stack = list(reversed(roots))
     while stack:
-        expr, ready = stack.pop()
-        if id(expr) in done:
-            continue
-        if ready or not expr.args:
-            done.add(id(expr))
-            yield expr
-        else:
-            stack.append((expr, True))
-            stack.extend((x, False) for x in reversed(expr.args))
+        expr = stack[-1]
+        if expr not in done:
+            waits = False
+            for x in reversed(expr.args):
+                if x not in done:
+                    stack.append(x)
+                    waits = True
+            if waits:
+                continue
+            done.add(expr)
+            order.append(expr)
+        stack.pop()
+    return order
 
 
 def loads(roots: Sequence[Expr]) -> list[Load | Gather]:

@@ -13,7 +13,16 @@ from collections.abc import Callable, Sequence
 from glassgrad.engines.native.builder import Builder, CannotJoin, NeedsBuffer, no_rule
 from glassgrad.engines.native.contraction import plan_contract
 from glassgrad.engines.native.expand import expanded
-from glassgrad.engines.native.expression import Apply, Buffer, Expr, Gather, Store, loads, walk
+from glassgrad.engines.native.expression import (
+    Apply,
+    Buffer,
+    Expr,
+    Gather,
+    Load,
+    Store,
+    loads,
+    walk,
+)
 from glassgrad.engines.native.families import (
     plan_concatenate,
     plan_draw,
@@ -57,7 +66,8 @@ class Planner(Builder):
         self.steps: list[Step] = []
         self.results: dict[Node, Buffer] = {}
         self.fused = 0
-        self._reads: dict[Step, tuple[int, set[Buffer]]] = {}
+        self._reads: dict[Step, set[Buffer]] = {}
+        self._open: dict[tuple[int, ...], list[int]] = {}  # loops with room, by shape
 
     def plan(self) -> list[Step]:
         """All steps, in order."""
@@ -107,9 +117,12 @@ class Planner(Builder):
 
     def append(self, step: Step) -> None:
         """Enters a step after all others."""
+        at = len(self.steps)
         self.steps.append(step)
         for store in step.writes():
-            self.made[store] = len(self.steps) - 1
+            self.made[store] = at
+        if isinstance(step, Loop):
+            self._open.setdefault(step.shape, []).append(at)
 
     def _compute(self, node: Node) -> Buffer:
         """Plans the step (or joins one) that stores a node."""
@@ -149,38 +162,45 @@ class Planner(Builder):
         expr = self.build({}, loop.memo, inner, ())
         buffer = self.new_buffer(node)
         loop.stores.append(Store(expr, buffer, Strided.contiguous(shape)))
-        at = self.latest(expr)
-        if not (self._join(inner, loop, at) or self._join_beside(inner, loop, at)):
+        read = loads([expr])
+        at = self._last(read)
+        if not (self._join(inner, loop, at) or self._join_beside(inner, loop, at, read)):
             self.append(loop)
         self.buffers[node] = buffer
         return buffer
 
     def latest(self, expr: Expr) -> int:
         """The last step that an expression reads from, -1 for none."""
-        return max((self.made.get(x.buffer, -1) for x in loads([expr])), default=-1)
+        return self._last(loads([expr]))
 
-    def _join_beside(self, inner: Node, loop: Loop, latest: int) -> bool:
+    def _last(self, read: Sequence[Load | Gather]) -> int:
+        return max((self.made.get(x.buffer, -1) for x in read), default=-1)
+
+    def _join_beside(
+        self, inner: Node, loop: Loop, latest: int, accesses: Sequence[Load | Gather]
+    ) -> bool:
         """Joins a later loop over the same points that reads some of the same memory."""
         (store,) = loop.stores
-        read = {x.buffer for x in loads([store.expr])}
-        for at in range(max(latest + 1, len(self.steps) - _NEAR, 0), len(self.steps)):
-            step = self.steps[at]
-            if isinstance(step, Loop) and step.shape == loop.shape and self._has_room(step):
-                shared = not read.isdisjoint(self._read_by(step))
+        read = {x.buffer for x in accesses}
+        first = max(latest + 1, len(self.steps) - _NEAR)
+        near = [i for i in self._open.get(loop.shape, ()) if i >= len(self.steps) - _NEAR]
+        near = [i for i in near if self._has_room(self.steps[i])]
+        self._open[loop.shape] = near
+        for at in near:
+            if at >= first:
+                shared = not read.isdisjoint(self._read_by(self.steps[at]))
                 if (shared or store.buffer.size <= _SMALL) and self._join(inner, loop, at):
                     return True
         return False
 
-    def _has_room(self, step: Loop) -> bool:
+    def _has_room(self, step: Step) -> bool:
         return len(step.stores) < _MOST_STORES
 
     def _read_by(self, step: Step) -> set[Buffer]:
         """The buffers that a step reads so far."""
-        known = self._reads.get(step)
-        if known is None or known[0] != len(step.stores):
-            found = {x.buffer for x in loads(step.roots())}
-            known = self._reads[step] = (len(step.stores), found)
-        return known[1]
+        if step not in self._reads:
+            self._reads[step] = {x.buffer for x in loads(step.roots())}
+        return self._reads[step]
 
     def _join(self, inner: Node, loop: Loop, at: int) -> bool:
         """Adds the store of a loop to an earlier step, where that is allowed and pays."""
@@ -194,12 +214,15 @@ class Planner(Builder):
             expr = self.build(self._local(step), step.memo, inner, ())
         except (CannotJoin, NeedsBuffer):
             return False
-        if self.latest(expr) >= at:
+        read = loads([expr])
+        if self._last(read) >= at:
             return False
-        if not isinstance(step, Loop) and any(isinstance(x, Gather) for x in loads([expr])):
+        if not isinstance(step, Loop) and any(isinstance(x, Gather) for x in read):
             return False
         step.stores.append(Store(expr, store.buffer, store.view))
         step.nodes.extend(loop.nodes)
+        if step in self._reads:
+            self._reads[step].update(x.buffer for x in read)
         self.made[store.buffer] = at
         self.fused += 1
         return True
@@ -239,7 +262,8 @@ class Planner(Builder):
 
 def plain(store: Store, shape: tuple[int, ...]) -> bool:
     """Whether a store fills a buffer in order."""
-    return store.view == Strided.contiguous(shape)
+    view = Strided.contiguous(shape)
+    return store.view is view or store.view == view
 
 
 def _holds_partial(store: Store, step: Multiply) -> bool:

@@ -29,12 +29,12 @@ def key_of(step: Step, buffers: Sequence[Buffer]) -> Key | None:
     rows: list[Key] = []
     for expr in walk(step.roots()):
         number[expr] = len(rows)
-        rows.append((str(expr.dtype), *_row(expr, at), *(number[x] for x in expr.args)))
+        rows.append((expr.dtype.char, *_row(expr, at), *(number[x] for x in expr.args)))
     stores = [(number[s.expr], at[s.buffer], s.view) for s in step.stores]
     own: Key = ()
     if isinstance(step, Reduction):
         own = (step.space, step.axes, step.kind, number[step.operand])
-    kinds = tuple(str(b.dtype) for b in buffers)
+    kinds = tuple(b.dtype.char for b in buffers)
     over = tuple(at[b] for b in step.overwrites)
     return (type(step), step.shape, kinds, tuple(rows), tuple(stores), own, over)
 

@@ -31,6 +31,7 @@ class Step:
     stores: list[Store]
     memo: dict[Any, Expr] = field(default_factory=dict, init=False)  # of its stores' expressions
     overwrites: list[Buffer] = field(default_factory=list, init=False)  # arguments it reads, too
+    _found: Any = field(default=None, init=False, repr=False)
     whole: ClassVar[bool] = False  # writes what it does, whether or not each store is read
 
     @property
@@ -42,9 +43,16 @@ class Step:
         """Every expression that is evaluated."""
         return [s.expr for s in self.stores]
 
+    def accesses(self) -> list[Load | Gather]:
+        """All reads of memory, found once for the stores that there are."""
+        roots = self.roots()
+        if self._found is None or self._found[0] != roots:
+            self._found = (roots, loads(roots))
+        return self._found[1]
+
     def reads(self) -> list[Buffer]:
         """The buffers that are read."""
-        return [x.buffer for x in loads(self.roots())]
+        return [x.buffer for x in self.accesses()]
 
     def writes(self) -> list[Buffer]:
         """The buffers that are written."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 
@@ -32,7 +33,7 @@ class Strided:
     @staticmethod
     def contiguous(shape: Sequence[int]) -> Strided:
         """All elements in row-major order."""
-        return Strided(tuple(shape), row_major(shape))
+        return _contiguous(tuple(shape))
 
     def transpose(self, perm: Sequence[int]) -> Strided:
         """Axis i of the result is axis perm[i]."""
@@ -99,6 +100,11 @@ def _matched_run(
 
 def _mergeable(run: list[tuple[int, int]]) -> bool:
     return all(s == n * t for (_, s), (n, t) in pairwise(run))
+
+
+@lru_cache(4096)
+def _contiguous(shape: tuple[int, ...]) -> Strided:
+    return Strided(shape, row_major(shape))
 
 
 def collapse(
