@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.array import Array as Array
     from glassgrad.array import special as special
     from glassgrad.graph.errors import GlassgradError as GlassgradError
+    from glassgrad.graph.strict import strict_shapes as strict_shapes
     from glassgrad.reading.story import explain as explain
     from glassgrad.train.store import load as load
     from glassgrad.train.store import save as save
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
 _HOMES = {
     "array": "Array",
     "graph.errors": "GlassgradError",
+    "graph.strict": "strict_shapes",
     "reading.story": "explain",
     "train.store": "load save",
     "train.trainer": "Trainer",

@@ -132,3 +132,39 @@ def test_the_trace_ends_with_an_error():
     with pytest.raises(ValueError):
         gg.grad(lambda x: np.sum(x + np.ones(2)))(X)
     assert isinstance(np.zeros(2), np.ndarray) and np.zeros.__module__ == "numpy"
+
+
+TABLE = np.arange(12.0).reshape(4, 3)
+PLACES = np.array([1, 2])
+READ = {
+    "vmap": lambda read: gg.vmap(read)(PLACES),
+    "jit": lambda read: gg.jit(read)(PLACES),
+    "scan": lambda read: gg.scan(lambda c, i: (c, read(i)), 0.0, PLACES)[1],
+    "grad": lambda read: gg.grad(lambda x, i: np.sum(x * read(i)))(np.ones(3), PLACES),
+}
+
+
+@pytest.mark.parametrize("how", READ)
+def test_a_plain_array_read_at_traced_places(how):
+    with pytest.raises(TypeError, match=r"np\.array\(table\)\[i\] inside(.|\n)*TABLE\[i\]"):
+        READ[how](lambda i: TABLE[i])
+    found = READ[how](lambda i: np.array(TABLE)[i])
+    np.testing.assert_array_equal(found, TABLE[[1, 2]] if how != "grad" else TABLE[[1, 2]].sum(0))
+
+
+def test_a_list_read_at_a_number_that_is_not_known():
+    with pytest.raises(ValueError, match=r"write np\.array\(values\)\[i\]"):
+        gg.vmap(lambda i: [1.0, 2.0, 3.0][i])(PLACES)
+    assert gg.vmap(lambda i: np.array([1.0, 2.0, 3.0])[i])(PLACES).tolist() == [2, 3]
+
+
+def test_one_known_number_is_an_index_and_a_guard():
+    f = gg.jit(lambda i: 2 * TABLE[i])
+    for i in (1, 3, 1):
+        np.testing.assert_array_equal(f(np.array(i)), 2 * TABLE[i])
+
+
+@pytest.mark.parametrize("order", [2, -2, "nuc"])
+def test_a_norm_that_needs_singular_values(order):
+    with pytest.raises(TypeError, match="singular values"):
+        gg.grad(lambda x: np.linalg.norm(x, order))(TABLE)

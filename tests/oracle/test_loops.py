@@ -9,19 +9,10 @@ from oracle import loops
 CASES = [pytest.param(x, id=x.name) for x in loops.LOOPS]
 
 
+@pytest.mark.parametrize("check", [loops.check_value, loops.check_gradient, loops.check_hessian])
 @pytest.mark.parametrize("loop", CASES)
-def test_value(loop):
-    loops.check_value(loop)
-
-
-@pytest.mark.parametrize("loop", CASES)
-def test_gradient(loop):
-    loops.check_gradient(loop)
-
-
-@pytest.mark.parametrize("loop", CASES)
-def test_hessian(loop):
-    loops.check_hessian(loop)
+def test_loop(loop, check):
+    check(loop)
 
 
 def _rolled(w, xs):

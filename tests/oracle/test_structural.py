@@ -22,19 +22,10 @@ def test_value_in_every_layout_and_dtype(number):
     s.check_float32(instance)
 
 
+@pytest.mark.parametrize("check", [s.check_vjp, s.check_jvp, s.check_second])
 @pytest.mark.parametrize("number", REAL)
-def test_vjp(number):
-    s.check_vjp(number)
-
-
-@pytest.mark.parametrize("number", REAL)
-def test_jvp(number):
-    s.check_jvp(number)
-
-
-@pytest.mark.parametrize("number", REAL)
-def test_second_order(number):
-    s.check_second(number)
+def test_derivatives(number, check):
+    check(number)
 
 
 @pytest.mark.parametrize("block", range(8))

@@ -118,6 +118,13 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         """The value of an array that depends on no variable; an error for any other."""
+        if self.node.bound and not is_float(self.dtype):
+            raise NoRuleError(
+                f"a traced array of {self.dtype} was used where NumPy needs its numbers: a plain "
+                "array is read at traced places by np.array(table)[i] inside the traced function, "
+                "or as an argument of it; to choose by a traced mask there is np.where"
+                f"{at_caller()}"
+            )
         if self.node.bound:
             raise NoRuleError(
                 "a traced array was asked to become a plain ndarray, which would drop its "
@@ -162,6 +169,11 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
     def __index__(self) -> int:
         if is_float(self.dtype) or self.size != 1 or self.dtype == np.bool_:
             raise DTypeError(f"only an integer can be used as an index, not {self!r}{at_caller()}")
+        if _has_no_value(self):
+            raise UnboundError(
+                "a list is read at a number that is not known while the function is traced: write "
+                f"np.array(values)[i] instead of values[i]{at_caller()}"
+            )
         return int(self._guarded())
 
     def __float__(self) -> float:

@@ -21,6 +21,7 @@ from glassgrad.graph.node import (
 )
 from glassgrad.graph.op import REGISTRY, Aval, Op, Shape, register
 from glassgrad.graph.provenance import at_caller
+from glassgrad.graph.strict import check_shapes
 from glassgrad.graph.traverse import topological_order
 
 Rule = Callable[..., Any]
@@ -146,13 +147,15 @@ class Elementwise(Op):
         if all(s == shapes[0] for s in shapes):
             return shapes[0]
         try:
-            return np.broadcast_shapes(*shapes)
+            shape = np.broadcast_shapes(*shapes)
         except ValueError:
             listed = " and ".join(str(s) for s in shapes)
             raise ShapeError(
                 f"{self.name}: shapes {listed} do not broadcast: compared from the right, each "
                 f"pair of axes must be equal or one of them 1; reshape one operand{at_caller()}"
             ) from None
+        check_shapes(self.name, [x for x in operands if isinstance(x, Node)], shape)
+        return shape
 
     def infer(self, *inputs: Node) -> Aval:
         """The common shape; the dtype by `result`."""

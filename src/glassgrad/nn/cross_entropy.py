@@ -36,6 +36,7 @@ def cross_entropy(
     >>> round(float(cross_entropy(logits, np.array([[0.5, 0.25, 0.25]]))), 12)
     1.089577527014
     """
+    target = target if hasattr(target, "dtype") else np.asarray(target)
     if _is_soft(logits, target):
         wanted, chosen = target, None
     else:

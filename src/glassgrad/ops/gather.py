@@ -52,13 +52,10 @@ class Take(Op):
         return None if t is None else make(self, t, *node.inputs[1:])
 
 
-class ScatterAdd(Op):
-    """The first operand with the second added at integer indices; repeated indices sum."""
+class Written(Op):
+    """An op that puts the second operand into the first, at integer indices along `axis`."""
 
-    name = "scatter_add"
     domain = "indices from -n to n - 1 along an axis of length n"
-    verb = "passes the gradient to the base, and its rows to what was added"
-    cost = "1 for each element that is added"
     axis: int
 
     def infer(self, *inputs: Node) -> Aval:
@@ -66,10 +63,27 @@ class ScatterAdd(Op):
         base, values, *indices = inputs
         if values.shape != _result(base.shape, self.axis, indices) or values.dtype != base.dtype:
             raise ShapeError(
-                f"scatter_add: values of shape {values.shape} do not fit {len(indices)} indices of "
+                f"{self.name}: values of shape {values.shape} do not fit {len(indices)} indices of "
                 f"shape {indices[0].shape} into shape {base.shape}{at_caller()}"
             )
         return base.shape, base.dtype
+
+    def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
+        """The tangents put in alike."""
+        base, values, *indices = node.inputs
+        s, t = tangents[:2]
+        if s is None and t is None:
+            return None
+        s = full_like(base, 0) if s is None else s
+        return make(self, s, full_like(values, 0) if t is None else t, *indices)
+
+
+class ScatterAdd(Written):
+    """The first operand with the second added at integer indices; repeated indices sum."""
+
+    name = "scatter_add"
+    verb = "passes the gradient to the base, and its rows to what was added"
+    cost = "1 for each element that is added"
 
     def flops(self, node: Node) -> int:
         """One for each element that is added."""
@@ -80,34 +94,13 @@ class ScatterAdd(Op):
         _, _, *indices = node.inputs
         return g, make(Take(self.axis), g, *indices), *[None] * len(indices)
 
-    def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        """The tangents scattered alike."""
-        base, values, *indices = node.inputs
-        s, t = tangents[:2]
-        if s is None and t is None:
-            return None
-        s = full_like(base, 0) if s is None else s
-        return make(self, s, full_like(values, 0) if t is None else t, *indices)
 
-
-class Scatter(Op):
+class Scatter(Written):
     """The first operand, the second written over it at integer indices; the last write stays."""
 
     name = "scatter"
-    domain = "indices from -n to n - 1 along an axis of length n"
     verb = "routes the gradient to what was written last, and to what was not overwritten"
     cost = "none: it moves numbers"
-    axis: int
-
-    def infer(self, *inputs: Node) -> Aval:
-        """The base's shape; the values must have the shape that `take` would read."""
-        base, values, *indices = inputs
-        if values.shape != _result(base.shape, self.axis, indices) or values.dtype != base.dtype:
-            raise ShapeError(
-                f"scatter: values of shape {values.shape} do not fit {len(indices)} indices of "
-                f"shape {indices[0].shape} into shape {base.shape}{at_caller()}"
-            )
-        return base.shape, base.dtype
 
     def vjp(self, node: Node, g: Node) -> Sequence[Node | None]:
         """The cotangent where nothing was written, for the base; where a value stayed, for it."""
@@ -117,15 +110,6 @@ class Scatter(Op):
         stays = self._stays(base, values, indices)
         for_values = read if stays is None else REGISTRY["where"].apply(stays, read, 0)
         return for_base, for_values, *[None] * len(indices)
-
-    def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
-        """The tangents written alike."""
-        base, values, *indices = node.inputs
-        s, t = tangents[:2]
-        if s is None and t is None:
-            return None
-        s = full_like(base, 0) if s is None else s
-        return make(self, s, full_like(values, 0) if t is None else t, *indices)
 
     def _stays(self, base: Node, values: Node, indices: Sequence[Node]) -> Node | None:
         """Which values no later one overwrites; None if each is written to a place of its own."""

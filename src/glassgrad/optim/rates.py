@@ -49,7 +49,7 @@ def lr_scan(
 
     >>> import numpy as np
     >>> lr_scan(lambda x: np.sum(x**2), np.ones(2), (2.0, 0.1, 1e-6), max_steps=200)
-    2: diverged after 9 steps, value 2
+    2: diverged after 17 steps, value 2
     0.1: converged after 67 steps, value 2.066e-13
     1e-06: slow after 200 steps, value 1.998
     """

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array.handle import Array, as_node
-from glassgrad.graph.family import literal, reshape
-from glassgrad.graph.node import Node
-from glassgrad.ops.gather import ScatterAdd
-from glassgrad.ops.view import concatenate
+from glassgrad.diff.row_sparse import row_sparse
 from glassgrad.optim.optimiser import Slots
 
 
@@ -37,25 +34,8 @@ def used_rows(g: Any) -> Array | None:
 
     A traced gradient says which they are: rows added into zeros, a sum of such, or a multiple.
     """
-    found = _places(g.node) if isinstance(g, Array) else None
-    if found is None:
-        return None
-    return Array(concatenate([reshape(i, (i.size,)) for i in found]))
-
-
-def _places(node: Node) -> list[Node] | None:
-    """The row indices of a node that is zero in all other rows."""
-    if isinstance(node.op, ScatterAdd) and node.op.axis == 0:
-        base, _, rows = node.inputs[:3]
-        before = [] if literal(base) == 0 else _places(base)
-        return None if before is None else [*before, rows]
-    if node.name == "add":
-        parts = [_places(x) for x in node.inputs]
-        return None if None in parts else [i for part in parts for i in part or ()]
-    if node.name in ("multiply", "divide", "negative", "cast"):
-        operands = node.inputs[:1] if node.name == "divide" else node.inputs
-        return next((found for x in operands if (found := _places(x)) is not None), None)
-    return None
+    found = row_sparse(g.node) if isinstance(g, Array) else None
+    return None if found is None else Array(found.places)
 
 
 def change_rows(rows: Array, before: Slots, change: Callable[[Slots], Slots]) -> Slots:

@@ -6,7 +6,8 @@ import numpy as np
 
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import full_like, literal
-from glassgrad.graph.node import Node
+from glassgrad.graph.node import Node, constant, constant_value
+from glassgrad.ops.contract import matmul
 from glassgrad.rewrite.law import REAL_EQUAL, LawBook
 
 BOOK = LawBook("real")
@@ -45,4 +46,23 @@ def _slope_of_sigmoid(node: Node) -> Node | None:
             return k.sigmoid_slope(x)
         case (Node("sigmoid", (Node("negative", (y,)),)), Node("sigmoid", (x,))) if x is y:
             return k.sigmoid_slope(x)
+    return None
+
+
+A, B = (
+    np.array([[1.0, 0.0, 2.0], [-1.0, 1.0, 0.5]]),
+    np.array([[1.0, 2.0], [3.0, 4.0], [-1.0, 0.5]]),
+)
+
+
+@law("A @ (B @ x) -> (A @ B) @ x, for known matrices", REAL_EQUAL, "contract",
+     lambda x: A @ (B @ x), [V[:2]])  # fmt: skip
+def _linear_maps_joined(node: Node) -> Node | None:
+    match node.inputs:
+        case (Node("const") as a, Node("contract", (Node("const") as b, x)) as inner):
+            if {"matmul"} == {
+                str(getattr(n.op, "kind", "")) for n in (node, inner)
+            } and a.ndim == 2:
+                joined = np.matmul(constant_value(a), constant_value(b))  # pyright: ignore
+                return matmul(constant(node.trace, joined), x)
     return None

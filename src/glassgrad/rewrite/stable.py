@@ -174,6 +174,15 @@ def _sigmoid(node: Node) -> Node | None:
     return None
 
 
+@law("exp(x)/(1 + exp(x))**2 -> sigmoid'(x)", EXTENDING, "divide",
+     lambda x: np.exp(x) / (1 + np.exp(x)) ** 2, [V])  # fmt: skip
+def _sigmoid_slope(node: Node) -> Node | None:
+    match node.inputs:
+        case (Node("exp", (x,)) as top, Node("square", (under,))) if _is_one_plus(under) is top:
+            return k.sigmoid_slope(x.inputs[0] if x.name == "negative" else x)
+    return None
+
+
 @law("1 - sigmoid(x) -> sigmoid(-x)", EXTENDING, "subtract",
      lambda x: 1 - 1 / (1 + np.exp(-x)), [V])  # fmt: skip
 def _one_minus_sigmoid(node: Node) -> Node | None:

@@ -11,6 +11,7 @@ import numpy as np
 from glassgrad.array import Array
 from glassgrad.array.handle import as_node
 from glassgrad.diff import forward, reverse
+from glassgrad.diff.row_sparse import row_sparse
 from glassgrad.graph.errors import CalculusError, ShapeError
 from glassgrad.graph.node import Node, Trace
 from glassgrad.ops.reduce import zeros_like
@@ -23,7 +24,7 @@ from glassgrad.transform.trace import (
     scalar_output,
     trace_call,
 )
-from glassgrad.transform.tree import LEAF, Tree, describe, flatten
+from glassgrad.transform.tree import LEAF, Tree, describe, flatten, with_leaves
 
 
 class Gradient:
@@ -33,13 +34,19 @@ class Gradient:
     """
 
     def __init__(
-        self, f: Function, argnums: int | Sequence[int], has_aux: bool, with_value: bool
+        self,
+        f: Function,
+        argnums: int | Sequence[int],
+        has_aux: bool,
+        with_value: bool,
+        sparse: bool = False,
     ) -> None:
         update_wrapper(self, f, updated=())
         self.f = f
         self.argnums = argnums
         self.has_aux = has_aux
         self.with_value = with_value
+        self.sparse = sparse
 
     def __repr__(self) -> str:
         what = "value and gradient" if self.with_value else "gradient"
@@ -54,6 +61,8 @@ class Gradient:
         (stable,) = stabilise([y], keep=traced.nodes)
         found = reverse.gradients(stable, traced.nodes)
         group = traced.tree if isinstance(self.argnums, Sequence) else traced.tree.children[0]
+        if self.sparse:
+            found, group = _with_rows(found, group)
         nodes = [stable, *found, *aux[0]]
         tree = Tree("tuple", None, (LEAF, group, aux[1]))
         value, gradient, extra = traced.returned(nodes, tree)
@@ -75,23 +84,40 @@ class Gradient:
         return loss, (traced.outputs[1:], traced.result.children[1])
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Gradient:
+def _with_rows(found: Sequence[Node], tree: Tree) -> tuple[list[Node], Tree]:
+    """The gradients with (rows, values) in the place of each that is row-sparse."""
+    sparse = [row_sparse(g) for g in found]
+    leaves = iter(LEAF if rows is None else Tree("tuple", None, (LEAF, LEAF)) for rows in sparse)
+    nodes = [n for g, rows in zip(found, sparse) for n in ((g,) if rows is None else rows)]
+    return nodes, with_leaves(tree, leaves)
+
+
+def grad(
+    f: Function,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    sparse: bool = False,
+) -> Gradient:
     """The gradient function of a function that returns one real number.
 
     `argnums` says by which positional arguments (a tuple gives a tuple of gradients); arguments may
     be nested containers of arrays. With `has_aux` the function returns (loss, aux), the gradient
-    function (gradient, aux). Raises `CalculusError` for a result that is not one number, and
-    `DTypeError` for an integer argument.
+    function (gradient, aux). With `sparse` the gradient by a table of which only rows were
+    read is a pair (rows, values); a row that was read twice stands there twice. Raises
+    `CalculusError` for a result that is not one number, and `DTypeError` for an integer argument.
 
     >>> import glassgrad as gg
     >>> gg.grad(lambda x: x**3)(2.0)
     np.float64(12.0)
     """
-    return Gradient(f, argnums, has_aux, with_value=False)
+    return Gradient(f, argnums, has_aux, with_value=False, sparse=sparse)
 
 
 def value_and_grad(
-    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
+    f: Function,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    sparse: bool = False,
 ) -> Gradient:
     """A function that returns the value and the gradient, from one forward pass.
 
@@ -99,7 +125,7 @@ def value_and_grad(
     >>> gg.value_and_grad(lambda x: x**3)(2.0)
     (np.float64(8.0), np.float64(12.0))
     """
-    return Gradient(f, argnums, has_aux, with_value=True)
+    return Gradient(f, argnums, has_aux, with_value=True, sparse=sparse)
 
 
 def _all(args: Sequence[Any]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from glassgrad.transform.trace import Function, label_of
 from glassgrad.transform.tree import Tree, flatten, unflatten
 
 RATES = {"gd": 1e-3, "momentum": 1e-3, "newton": 1.0, "lbfgs": 1.0}
-BLOWN_UP = 1e8  # times the size of the first value
+BLOWN_UP = 1e16  # times the size of the first value: more than all digits of a float64
 LARGEST_HESSIAN = 256  # variables, for the advice on the learning rate
 
 GRADIENT, MOST_STEPS = "gradient norm", "max steps"

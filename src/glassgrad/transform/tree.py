@@ -152,3 +152,10 @@ def paths(tree: Tree, prefix: str = "") -> list[str]:
             part = f".{tree.label[1][i]}" if tree.kind == "dataclass" else f"[{i}]"
         names += paths(child, prefix + part)
     return names
+
+
+def with_leaves(tree: Tree, leaves: Iterator[Tree]) -> Tree:
+    """The structure with others in the place of its leaves, in order."""
+    if tree == LEAF:
+        return next(leaves)
+    return tree._replace(children=tuple(with_leaves(child, leaves) for child in tree.children))
