@@ -32,6 +32,8 @@ class Fact(NamedTuple):
             got = gg.value_and_grad(self.f)(self.at)[0]
         elif self.order == 1:
             got = gg.grad(self.f)(self.at)
+        elif np.ndim(self.at):
+            got = gg.hessian(self.f)(self.at)
         else:
             got = gg.grad(gg.grad(self.f))(self.at)
         self._compare("reverse", got)
@@ -312,4 +314,47 @@ SUMS = [
          np.ones((4, 2)), np.array([[2.0, 1.0], [3.0, 2.0], [4.0, 3.0], [2.0, 1.0]])),
 ]  # fmt: skip
 
-FACTS = [*BRANCHES, *FORMS, *INPUT_FORMS, *CROSS_ENTROPY, *KINKS, *SUMS]
+FEW_LOGITS = np.array([2.0, -1.99, -0.01])
+_P = np.exp(FEW_LOGITS) / np.exp(FEW_LOGITS).sum()
+_NORMS: dict[str, Callable[[Any], Any]] = {
+    "sqrt(sum(x**2))": lambda x: np.sqrt(np.sum(x**2)),
+    "sqrt(sum(x*x))": lambda x: np.sqrt(np.sum(x * x)),
+    "sqrt(sum(square(x)))": lambda x: np.sqrt(np.sum(np.square(x))),
+    "sqrt(x@x)": lambda x: np.sqrt(x @ x),
+    "sqrt(dot(x, x))": lambda x: np.sqrt(np.dot(x, x)),
+    "(x**2).sum()**0.5": lambda x: (x**2).sum() ** 0.5,
+    "sqrt(a*a + b*b)": lambda v: np.sqrt(v[0] * v[0] + v[1] * v[1]),
+    "hypot(a, b)": lambda v: np.hypot(v[0], v[1]),
+    "norm(x)": np.linalg.norm,
+}
+SECOND_ORDER = [
+    *(Fact(fact.name, fact.f, fact.at, np.zeros(np.shape(fact.at) * 2), 2)
+        for fact in BRANCHES[:12]),
+    *(Fact(name, f, 4.0, 0.375, 2) for name, f in (
+        ("x*sqrt(x)", lambda x: x * np.sqrt(x)), ("sqrt(x)*x", lambda x: np.sqrt(x) * x),
+        ("x*x**0.5", lambda x: x * x**0.5))),
+    *(Fact(name, f, np.array([3.0, 4.0]), np.array([[0.128, -0.096], [-0.096, 0.072]]), 2)
+        for name, f in _NORMS.items()),
+    *(Fact(f"{name} at 0", f, ZERO2, ZERO2) for name, f in _NORMS.items()),
+    *(Fact(fact.name, fact.f, fact.at, 0.0, 2) for fact in FORMS if fact.name in (
+        "sqrt(x)**2", "sqrt(x)*sqrt(x)", "square(sqrt(x))", "exp(log(x))", "sqrt(x**2) below 0",
+        "log(exp(x))")),
+    *(Fact(f"{name}'' at {x}", f, x, _true(_sigmoid_mp, x, 2), 2)
+        for name, f in _SIGMOIDS.items() for x in (40.0, 3.0, -40.0)),
+    Fact("1 - sigma", lambda x: 1 - 1 / (1 + np.exp(-x)), 40.0, -_true(_sigmoid_mp, 40.0, 2), 2),
+    *(Fact(f"{name}'' at 1000", f, 1000.0, 0.0, 2) for name, f in _SOFTPLUS.items()),
+    *(Fact(f"{name}'' at -40", f, -40.0, _true(_sigmoid_mp, -40.0, 1), 2)
+        for name, f in _SOFTPLUS.items()),
+    *(Fact(f"{name}, twice", f, FEW_LOGITS, np.diag(_P) - np.outer(_P, _P), 2)
+        for name, f in _LOG_SOFTMAX.items()),
+    *(Fact(f"{name} of large numbers, twice", f, LOGITS, np.zeros((3, 3)), 2)
+        for name, f in _LOG_SOFTMAX.items()),
+    *(Fact(f"{name} at {x}, twice", f, x, 0.0, 2)
+        for name, f in _RELUS.items() for x in (-1.0, 0.0, 2.0)),
+    *(Fact(f"{name} by the second of two arguments", lambda y, f=f: gg.grad(
+        lambda a, b: f(a) + f(b), argnums=(0, 1))(1.0, y)[1] * y, 0.0, 0.0)
+        for name, f in _RELUS.items()),
+]  # fmt: skip
+"""The same spellings once more, differentiated twice where the mathematics allows it."""
+
+FACTS = [*BRANCHES, *FORMS, *INPUT_FORMS, *CROSS_ENTROPY, *KINKS, *SUMS, *SECOND_ORDER]
