@@ -149,6 +149,10 @@ BRANCHES = [
 ]  # fmt: skip
 
 
+def _sinc_mp(x: Any) -> Any:
+    return mp.sincpi(x)
+
+
 def _overwritten(x: Any) -> Any:
     y = np.sqrt(x)
     y[0] = x[0]
@@ -349,6 +353,8 @@ SECOND_ORDER = [
         for name, f in _LOG_SOFTMAX.items()),
     *(Fact(f"{name} of large numbers, twice", f, LOGITS, np.zeros((3, 3)), 2)
         for name, f in _LOG_SOFTMAX.items()),
+    *(Fact(f"np.sinc, {order} times, at {x}", np.sinc, x, _true(_sinc_mp, x, order), order)
+        for x in (0.0, 1e-9, 1e-3, 0.4, 2.0, -2.5, 100.0) for order in (1, 2)),
     *(Fact(f"{name} at {x}, twice", f, x, 0.0, 2)
         for name, f in _RELUS.items() for x in (-1.0, 0.0, 2.0)),
     *(Fact(f"{name} by the second of two arguments", lambda y, f=f: gg.grad(

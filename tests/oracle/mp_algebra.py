@@ -107,6 +107,14 @@ class MpAlgebra(Algebra):
         far = 1 - mp.sign(x) if abs(x) > 1e6 else None  # mpmath's asymptotic series overflows
         return far if far is not None else self._spread(mp.erfc, x)
 
+    def sinc(self, x: Number) -> Number:
+        return mpf(0) if mp.isinf(x) else self._spread(mp.sincpi, x)
+
+    def sinc_slope(self, x: Number) -> Number:
+        if mp.isinf(x) or x == 0:
+            return mpf(0)
+        return self._spread(lambda v: (mp.cospi(v) - mp.sincpi(v)) / v, x)
+
     def normal_pdf(self, x: Number) -> Number:
         return self._spread(mp.npdf, x)
 

@@ -117,6 +117,12 @@ def fix(x: Any) -> Array:
     return Array(REGISTRY["trunc"].apply(as_node(x)))
 
 
+@implements(np.sinc)
+def sinc(x: Any) -> Array:
+    """np.sinc: sin(πx)/(πx), exactly 0 at integers but 0."""
+    return Array(REGISTRY["sinc"].apply(as_node(x)))
+
+
 @implements(np.nan_to_num)
 def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None

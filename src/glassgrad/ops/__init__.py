@@ -18,6 +18,7 @@ from glassgrad.ops import (
     reduce,
     rounding,
     select,
+    sinc,
     sort,
     view,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "reduce",
     "rounding",
     "select",
+    "sinc",
     "sort",
     "view",
 ]
