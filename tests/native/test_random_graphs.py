@@ -12,6 +12,20 @@ from campaign.graphs import random_graph
 from campaign.shrink import FOUND, load, save, shrunk
 from campaign.verdict import mismatch
 
+PER_TEST = 20
+
+
+@pytest.mark.parametrize("first", range(0, 120, PER_TEST))
+def test_the_engines_agree(first):
+    for seed in range(first, first + PER_TEST):
+        assert wrong_number(random_graph(seed)) is None, seed
+
+
+@pytest.mark.parametrize("first", range(1000, 1040, PER_TEST))
+def test_fusion_changes_no_bit(first):
+    for seed in range(first, first + PER_TEST):
+        assert wrong_bit(random_graph(seed)) is None, seed
+
 
 @pytest.mark.parametrize("path", sorted(FOUND.glob("*.json")), ids=lambda p: p.stem)
 def test_what_was_wrong_once(path):
