@@ -41,3 +41,7 @@ class CalculusError(GlassgradError, TypeError):
 
 class NegativePowerError(GlassgradError, ValueError):
     """An integer to a negative integer power, which is no integer."""
+
+
+class PlanTooLargeError(GlassgradError, MemoryError):
+    """A program that needs more memory than there is, refused before it runs."""

@@ -110,6 +110,16 @@ class Jit:
             group.append(made)
         return _result(made, made.program(arrays))
 
+    def prepare(self, *args: Any, **kwargs: Any) -> Jit:
+        """Compiles for arguments like these without running, to read `report` first; itself."""
+        leaves, tree = flatten((args, kwargs))
+        group = self.programs.setdefault((tree, *map(_signature, leaves)), [])
+        traced = None if group else self._trace(leaves, tree)
+        with _making:
+            if traced is not None and not group:
+                group.append(self._compile(leaves, tree, *traced))
+        return self
+
     def _compile(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
         result: Tree, trace: Trace,

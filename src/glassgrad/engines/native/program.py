@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines import reference
-from glassgrad.engines.native import cost, pyabi, underway
+from glassgrad.engines.native import cost, memory, pyabi, underway
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.donation import Donation
@@ -24,6 +24,7 @@ from glassgrad.engines.native.expression import Apply, Buffer, walk
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.loops import emit_step
+from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.products import emit_multiply
 from glassgrad.engines.native.repeat import PROGRAMS
@@ -70,7 +71,10 @@ class NativeProgram:
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
         self.signature = (signature or Signature.flat(*specs)).donating(self.donated)
         self.long = cost.of_steps(self.steps) >= cost.LONG
-        code = _Code(self)
+        layout = Layout(self.steps, self.target)
+        self.memory = self._planned(layout)
+        memory.check(self.name, self.memory, layout, self.steps, self._shown)
+        code = _Code(self, layout)
         self.text_size = len(code.text)
         cache = ObjectCache(user_cache_folder()) if cache is None else cache
         obj, self.cache_hit = compiled(code.text, self.target, cache, __version__)
@@ -88,6 +92,15 @@ class NativeProgram:
                     f"output {o} is {y.dtype}{list(y.shape)} and cannot be in the memory of input "
                     f"{i}, which is {x.dtype}{list(x.shape)}"
                 )
+
+    def _planned(self, layout: Layout) -> Memory:
+        """What a call needs of memory."""
+        fresh = (n for o, n in enumerate(self.outputs) if o not in self.donated)
+        results = sum(n.size * n.dtype.itemsize for n in fresh)
+        return Memory(layout.size, results, sum(b.nbytes for b in self.planner.constants))
+
+    def _shown(self, buffer: Buffer) -> Sequence[Node]:
+        return self.planner.buffers.shown.get(buffer, ())
 
     # -- linking --------------------------------------------------------------
 
@@ -151,7 +164,8 @@ class NativeProgram:
         lines = [
             f"{self.name}: {len(self.planner.order)} nodes in {len(self.steps)} steps "
             f"({made or 'none'}), {self.planner.fused} joined to the step before them",
-            f"arena {self.arena.size} bytes, code {self.code_size} bytes, "
+            f"memory of a call: {self.memory}",
+            f"code {self.code_size} bytes, "
             f"{'from the cache' if self.cache_hit else 'assembled'} in "
             f"{1e3 * self.compile_seconds:.1f} ms",
             f"target {self.target.cpu}, vectors of {8 * self.target.vector_bytes} bits",
@@ -214,12 +228,11 @@ def _is_free(arrays: Sequence[np.ndarray], i: int) -> bool:
 class _Code:
     """The text of a program and the size of its arena."""
 
-    def __init__(self, program: NativeProgram) -> None:
+    def __init__(self, program: NativeProgram, layout: Layout) -> None:
         self.target = program.target
         self.module = Module(self.target)
         self.emitted: dict[str, Function] = {}
         self.shared: dict[Key, Function] = {}
-        layout = Layout(program.steps, self.target)
         self.arena_bytes = layout.size
         kernel = self._kernel("kernel", program.steps, layout)
         self.entry = (

@@ -1,0 +1,168 @@
+"""What a program needs of memory, known before it runs, and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.layout import Layout
+from glassgrad.engines.native.step import Step
+from glassgrad.graph.errors import PlanTooLargeError
+from glassgrad.graph.node import Node
+
+_CHECKED = 1 << 26  # bytes; a smaller plan is not worth a look at what there is
+_LARGEST = 5  # buffers that a refusal names
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_UNLIMITED = 1 << 60
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that one call needs besides its arguments; `peak` is their sum.
+
+    `results` are fresh arrays; those in the memory of donated arguments need none. A caller that
+    holds on to the results of earlier calls holds these besides.
+    """
+
+    arena: int
+    results: int
+    constants: int
+
+    @property
+    def peak(self) -> int:
+        """All of it."""
+        return self.arena + self.results + self.constants
+
+    def __str__(self) -> str:
+        parts = [(self.arena, "arena"), (self.results, "results"), (self.constants, "constants")]
+        told = " + ".join(f"{told_bytes(n)} {name}" for n, name in parts)
+        return f"{told_bytes(self.peak)} ({told})"
+
+
+def told_bytes(count: float) -> str:
+    """A number of bytes to read.
+
+    >>> told_bytes(1536), told_bytes(3)
+    ('1.5 KiB', '3 bytes')
+    """
+    power = 0
+    while count >= 1024 and power < len(_UNITS) - 1:
+        count, power = count / 1024, power + 1
+    return f"{count:.{1 if power else 0}f} {_UNITS[power]}"
+
+
+# -- what there is ------------------------------------------------------------
+
+
+def limits() -> Iterator[tuple[int, str]]:
+    """The bytes that may still be taken, by everyone who sets a limit, with who it is."""
+    for find in (_machine, _containers, _process):
+        try:
+            yield from find()
+        except (OSError, ValueError, KeyError, ImportError):
+            continue  # not on this system
+
+
+def _machine() -> Iterator[tuple[int, str]]:
+    table = _table(Path("/proc/meminfo").read_text())
+    yield table["MemAvailable:"] * 1024, "free memory of the machine"
+
+
+def _containers(root: Path = Path("/sys/fs/cgroup")) -> Iterator[tuple[int, str]]:
+    """Control groups of both versions: this process's own and those that it lies in."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, inner = line.split(":", 2)
+        if controllers not in ("", "memory") and "memory" not in controllers.split(","):
+            continue
+        top = root / "memory" if controllers else root
+        names = (
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            if controllers
+            else ("memory.max", "memory.current", "inactive_file")
+        )
+        for folder in _upwards(top, inner):
+            yield from _group(folder, *names)
+
+
+def _upwards(top: Path, inner: str) -> Iterator[Path]:
+    at = top / inner.lstrip("/")
+    while at != top and top in at.parents:
+        yield at
+        at = at.parent
+    yield top
+
+
+def _group(folder: Path, limit: str, usage: str, cached: str) -> Iterator[tuple[int, str]]:
+    """What one control group leaves; pages of files that it may drop are not used."""
+    try:
+        most = int((folder / limit).read_text())
+        used = int((folder / usage).read_text())
+        stat = _table((folder / "memory.stat").read_text())
+    except (OSError, ValueError):  # no such group here, or "max"
+        return
+    if most < _UNLIMITED:
+        yield most - used + stat.get(cached, 0), f"the limit of the container ({folder / limit})"
+
+
+def _process() -> Iterator[tuple[int, str]]:
+    import resource
+
+    pages = [int(x) for x in Path("/proc/self/statm").read_text().split()]
+    page = resource.getpagesize()
+    for name, used in (("RLIMIT_AS", pages[0]), ("RLIMIT_DATA", pages[5])):
+        soft, _ = resource.getrlimit(getattr(resource, name))
+        if soft != resource.RLIM_INFINITY:
+            yield soft - used * page, f"the process's limit {name}"
+
+
+def _table(text: str) -> dict[str, int]:
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
+
+
+# -- a plan that does not fit -------------------------------------------------
+
+
+def check(
+    name: str, memory: Memory, layout: Layout, steps: Sequence[Step],
+    shown: Callable[[Buffer], Sequence[Node]],
+) -> None:  # fmt: skip
+    """Refuses a plan that needs more than there is; `shown` are the nodes of a buffer."""
+    if memory.peak < _CHECKED:
+        return
+    left, whose = min(limits(), default=(memory.peak, ""))
+    if memory.peak <= left:
+        return
+    lines = [
+        f"{name} needs {memory}, and {whose} leaves {told_bytes(max(0, left))}. "
+        "Its largest buffers are",
+        *_largest(layout, steps, shown),
+        f"Use {', '.join(_ways_out(layout))}.",
+    ]
+    raise PlanTooLargeError("\n".join(lines))
+
+
+def _largest(
+    layout: Layout, steps: Sequence[Step], shown: Callable[[Buffer], Sequence[Node]]
+) -> Iterator[str]:
+    maker = {b: step for step in steps for b in step.writes()}
+    found = sorted(layout.offsets, key=lambda b: -b.nbytes)[:_LARGEST]
+    for buffer in found:
+        node = next((n for n in shown(buffer) or maker[buffer].nodes), None)
+        sites = node.trace.sites(node) if node is not None else []
+        what = f"{buffer.dtype}{list(buffer.shape)}"
+        of = f" of {node.op.name}" if node is not None else ""
+        yield f"  {told_bytes(buffer.nbytes)}: {what}{of}{f' at {sites[0]}' if sites else ''}"
+
+
+def _ways_out(layout: Layout) -> Iterator[str]:
+    yield "a smaller batch"
+    if any(b.dtype == "float64" for b in layout.offsets):
+        yield "float32 arrays (half of the bytes)"
+    yield "gg.remat around parts of the model, so that they are computed again and not kept"
+    yield "or donate=... of gg.jit for arrays that are replaced"
+
+
+__all__ = ["Memory", "check", "limits", "told_bytes"]
