@@ -41,5 +41,5 @@ WORKLOAD = Fresh(
     },
     at_most({"glassgrad, cold cache": 0.150, "glassgrad, warm cache": 0.020}),
     after={"glassgrad, warm cache": "glassgrad, cold cache"},
-    slow=frozenset({"torch.compile"}),
+    slow=frozenset({"pytensor", "torch.compile"}),
 )
