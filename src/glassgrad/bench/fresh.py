@@ -21,8 +21,8 @@ class Fresh:
 
     `unit` is "s" or "bytes". Every process has a new home folder, so that nothing is cached; a
     contender in `after` gets that of another, and so finds what that one left. `slow` contenders
-    are run once, and not at all where it should be quick. `alike` gives the part of a name within which all compute
-    the same numbers.
+    are run once, and not at all where it should be quick. `alike` gives the part of a name within
+    which all compute the same numbers.
     """
 
     name: str

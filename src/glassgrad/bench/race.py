@@ -6,6 +6,7 @@ all of them. Before the race all must agree on the numbers of the first steps.
 
 from __future__ import annotations
 
+import random
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -43,9 +44,11 @@ class Race:
             budget = QUICK_BUDGET if options.quick else BUDGET
             rounds = max(FEWEST, min(MOST, int(budget / once)))
             times: dict[str, list[float]] = {w.name: [] for w in workers}
+            order = random.Random(0)
             for _ in range(rounds):
-                for worker, n in steps.items():
-                    times[worker.name].append(worker.seconds(n) / n)
+                order.shuffle(workers)  # nobody always follows the same one
+                for worker in workers:
+                    times[worker.name].append(worker.seconds(steps[worker]) / steps[worker])
         rows = tuple(Row(n, statistics.median(t), min(t)) for n, t in times.items())
         return Report(self.name, self.title, "s", rows, against_best(rows, self.bar), left_out)
 

@@ -15,6 +15,7 @@ from glassgrad.bench.digest import digest
 from glassgrad.bench.workload import Step, workload
 
 CHECKED_STEPS = 5
+WARM_UP = 0.002  # seconds
 
 
 def main(name: str, contender: str) -> None:
@@ -28,9 +29,15 @@ def main(name: str, contender: str) -> None:
 
 
 def seconds(step: Step, count: int) -> float:
-    """How long `count` steps take, after one that warms the caches."""
+    """How long `count` steps take, after some that warm the caches.
+
+    Meanwhile the threads of whoever ran before go to sleep: many wait for work awake for a while.
+    """
     turns = range(count)
+    warm = time.perf_counter() + WARM_UP
     step()
+    while time.perf_counter() < warm:
+        step()
     start = time.perf_counter()
     for _ in turns:
         step()
