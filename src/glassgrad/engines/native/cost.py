@@ -21,6 +21,7 @@ from glassgrad.engines.native.step import (
     Number,
     Reduction,
     Repeat,
+    Rows,
     Scatter,
     Spin,
     Step,
@@ -93,6 +94,10 @@ def _repeat(step: Repeat) -> float:
     return step.length * (of_steps(step.steps) + 4 * _STEP)
 
 
+def _rows(step: Rows) -> float:
+    return sum(t.count * of_steps(t.steps) for t in step.turns)
+
+
 def _spin(step: Spin) -> float:
     body = sum(prod(n.shape) for n in _nodes(step))
     return step.length * (1.0 + 0.5 * body)
@@ -113,5 +118,6 @@ _RULES: dict[type[Step], Callable[[Any], float]] = {
     Draw: _draw,
     Arrange: _arrange,
     Repeat: _repeat,
+    Rows: _rows,
     Spin: _spin,
 }

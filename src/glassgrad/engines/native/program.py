@@ -28,9 +28,10 @@ from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.products import emit_multiply
 from glassgrad.engines.native.repeat import PROGRAMS
+from glassgrad.engines.native.row_blocks import emit_rows, in_row_blocks
 from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
-from glassgrad.engines.native.step import Multiply, Step
+from glassgrad.engines.native.step import Multiply, Rows, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
@@ -66,7 +67,7 @@ class NativeProgram:
         self.donated = dict(donated or {})
         self._check_donated()
         donation = Donation(self.planner.plan(), self.donated, self.target)
-        self.steps = donation.settled()
+        self.steps = in_row_blocks(donation.settled(), donation.pairs)
         self.copied_back = len(donation.copies)
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
         self.signature = (signature or Signature.flat(*specs)).donating(self.donated)
@@ -338,6 +339,12 @@ class _Code:
         emit_programs = PROGRAMS.get(type(step))
         if emit_programs is not None:
             emit_programs(g, step, known, status, *inner[id(step)])
+        elif isinstance(step, Rows):
+
+            def function(s: Step, i: int, used: Sequence[Buffer]) -> Function:
+                return self._function(s, f"{name}_{i}", used, inner)
+
+            emit_rows(g, step, known, status, function)
         else:
             emit_step(g, step, known, status)
         g.ret()

@@ -11,6 +11,7 @@ from glassgrad.graph.traverse import consumers
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import Take
 from glassgrad.ops.loop import Cond, Scan, While
+from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.view import Slice, Transpose
 
 VIEWS = (Broadcast, Reshape, Transpose, Slice)
@@ -25,6 +26,7 @@ _CHEAP = frozenset(
 _RECOMPUTED = 6  # at most so many cheap operations are done again rather than stored
 _LARGEST = 60  # operations in one expression
 _STORED_PAIR = 65536  # elements: two functions of one operand are computed together up to here
+_ROW = 16384  # bytes: what is computed row by row may be larger than that, if its rows are not
 
 
 class Roots:
@@ -93,7 +95,23 @@ class Roots:
         for node in self.order:
             if isinstance(node.op, Elementwise) and is_costly(node.op):
                 groups.setdefault(node.inputs, []).append(node)
-        return {n for g in groups.values() if len(g) > 1 and g[0].size <= _STORED_PAIR for n in g}
+        by_rows = self._summed_by_rows()
+        return {
+            n
+            for g in groups.values()
+            if len(g) > 1 and (g[0].size <= _STORED_PAIR or g[0].shape in by_rows)
+            for n in g
+        }
+
+    def _summed_by_rows(self) -> set[tuple[int, ...]]:
+        """The shapes of matrices whose short rows are reduced: they are computed row by row."""
+        return {
+            x.shape
+            for node in self.order
+            if isinstance(node.op, Reduce) and 0 not in node.op.axes
+            for x in node.inputs
+            if x.size * x.dtype.itemsize <= _ROW * x.shape[0]
+        }
 
     def _cut_large(self, roots: set[Node]) -> set[Node]:
         size: dict[Node, int] = {}
