@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from glassgrad.ops.contract import Contract
 
 if TYPE_CHECKING:
     from glassgrad.engines.native.planner import Planner
+
+_TALL, _LARGE = 8, 128  # rows, and elements, of matrices that are multiplied one by one
 
 
 def plan_contract(p: Planner, node: Node, buffer: Buffer) -> None:
@@ -35,6 +38,8 @@ def plan_contract(p: Planner, node: Node, buffer: Buffer) -> None:
         rows, columns = columns, rows
     else:
         assert out == (*batch, *rows, *columns), "put in order by expanded()"
+    if _by_blocks(p, node, *sides[0][:2], batch, rows, summed, size):
+        batch, rows = (*batch, rows[0]), rows[1:]
     left = _matrix(p, node, *sides[0][:2], batch, rows, summed, size)
     right = _matrix(p, node, *sides[1][:2], batch, summed, columns, size)
     m, n, k = (prod(size[i] for i in g) for g in (rows, columns, summed))
@@ -49,18 +54,44 @@ def _matrix(
     rows: tuple[int, ...], columns: tuple[int, ...], size: dict[int, int],
 ) -> Matrix:  # fmt: skip
     """An operand as a matrix for each batch point; copied where its strides do not allow it."""
-    x = node.inputs[which]
-    buffer, view = p.stored_view(x, {})
-    view = view.transpose([labels.index(i) for i in (*batch, *rows, *columns)])
-    b = len(batch)
-    m, n = (prod(size[i] for i in g) for g in (rows, columns))
-    flat = view.reshape((*view.shape[:b], m, n))
+    buffer, view = p.stored_view(node.inputs[which], {})
+    own = [i for i in batch if i in labels]
+    groups = own, rows, columns
+    view = view.transpose([labels.index(i) for g in groups for i in g])
+    flat = _as_matrices(view, groups, size)
     if flat is None:
         buffer, view = _copied(p, node, buffer, view)
-        flat = view.reshape((*view.shape[:b], m, n))
+        flat = _as_matrices(view, groups, size)
         assert flat is not None
-    strides = flat.strides
-    return Matrix(buffer, flat.offset, strides[:b], strides[b], strides[b + 1])
+    *outer, row, column = flat.strides
+    known = dict(zip(own, outer))  # the other operand may have labels of its own
+    return Matrix(buffer, flat.offset, tuple(known.get(i, 0) for i in batch), row, column)
+
+
+def _as_matrices(
+    view: Strided, groups: Sequence[Sequence[int]], size: Mapping[int, int]
+) -> Strided | None:
+    """A view over batch, rows and columns with its rows, and its columns, as one axis."""
+    batch, rows, columns = ([size[i] for i in g] for g in groups)
+    return view.reshape((*batch, prod(rows), prod(columns)))
+
+
+def _by_blocks(
+    p: Planner, node: Node, which: int, labels: tuple[int, ...], batch: tuple[int, ...],
+    rows: tuple[int, ...], columns: tuple[int, ...], size: dict[int, int],
+) -> bool:  # fmt: skip
+    """Whether an operand is no matrix, but many good ones, one for each place of a row axis.
+
+    These are multiplied one by one where they stand; a copy would cost as much as the product.
+    """
+    inner = prod(size[i] for i in rows[1:])
+    if len(rows) < 2 or inner < _TALL or inner * prod(size[i] for i in columns) < _LARGE:
+        return False
+    _, view = p.stored_view(node.inputs[which], {})
+    view = view.transpose([labels.index(i) for g in (batch, rows, columns) for i in g])
+    if _as_matrices(view, (batch, rows, columns), size) is not None:
+        return False
+    return _as_matrices(view, ((*batch, rows[0]), rows[1:], columns), size) is not None
 
 
 def _copied(p: Planner, node: Node, buffer: Buffer, view: Strided) -> tuple[Buffer, Strided]:
