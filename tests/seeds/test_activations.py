@@ -84,6 +84,7 @@ SOFTMAXES = {"formula": naive_softmax, "nn": nn.softmax, "special": special.soft
 def test_S2_17_softmax(softmax):
     value = gg.jit(softmax, engine="reference")
     close(value(LOGITS), SOFTMAX)
+    shown(value(LOGITS), "0.868 0.016 0.116")
     assert abs(np.sum(value(LOGITS)) - 1) < 1e-15
     np.testing.assert_allclose(value(LOGITS + 1000), SOFTMAX, rtol=1e-12)
     jacobian = gg.jacobian(softmax)(LOGITS)

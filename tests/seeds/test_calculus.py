@@ -224,9 +224,28 @@ def test_S3_46_numerical_gradient_check():
 
     wide = [error(h, np.float64) for h in (1e-1, 1e-2, 1e-3, 1e-4, 1e-6)]
     close(wide, [7.9e-2, 8.0e-4, 8.0e-6, 7.95e-8, 2.8e-11], rtol=0.05)
-    assert 1e-8 < error(1e-10, np.float64) < 1e-6
-    narrow = {h: error(h, np.float32) for h in (1e-2, 1e-3, 1e-4, 1e-5)}
+    assert abs(error(1e-10, np.float64) - 7e-8) <= np.spacing(2.3) / 2e-10
+    known = {1e-2: 7.9e-4, 5e-3: 2.2e-4, 1e-3: 2.9e-5, 1e-4: 9.8e-4, 1e-5: 8.6e-3}
+    narrow = {h: error(h, np.float32) for h in known}
+    for h, want in known.items():  # up to the last place of one float32 value, over 2h
+        assert abs(narrow[h] - want) <= 0.05 * want + np.spacing(np.float32(2.3)) / (2 * h)
     assert narrow[1e-4] > 5 * narrow[1e-3] and narrow[1e-5] > narrow[1e-4] > 2e-4
+
+    calls = 0
+
+    def counted(p):
+        nonlocal calls
+        calls += 1
+        return np.sum(f(p))
+
+    p, h = np.linspace(0.5, 1.5, 7), 1e-6
+    steps = h * np.eye(7)
+    central = [(counted(p + d) - counted(p - d)) / (2 * h) for d in steps]
+    assert calls == 2 * p.size  # one function a parameter, twice
+    np.testing.assert_allclose(central, gg.grad(lambda p: np.sum(f(p)))(p), rtol=1e-7)
+    calls = 0
+    gg.check_grads(counted, (p,))
+    assert calls == 1  # traced once, whatever the number of parameters
 
     for x in (1.0, np.float32(1.0)):  # the checker is as sharp in both
         ((gap, allowed), _) = gg.check_grads(f, (x,)).gaps

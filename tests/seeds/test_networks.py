@@ -10,6 +10,7 @@ from agreement import close, nodes_of, ops_of
 
 import glassgrad as gg
 from glassgrad import nn, optim, random
+from glassgrad.data.batches import batches
 from glassgrad.transform.tree import flatten
 
 X3, Y3 = np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])
@@ -49,6 +50,13 @@ def test_S1_05_stochastic_gradient_descent():
     gradient = gg.grad(line_loss)(phi, X3[:2], Y3[:2])
     close(gradient, (-6, -4))
     close(opt.step(phi, gradient, opt.init(phi))[0], (0.6, 1.4))
+
+    def pieces(seed):
+        made = batches([X3, Y3], 2, np.random.default_rng(seed))
+        return [np.stack(batch).tolist() for batch in made]
+
+    assert pieces(0) == pieces(0)  # seeded, and reproducible
+    assert len({str(pieces(seed)) for seed in range(8)}) > 1
 
 
 THETA = np.array([[0.1, 0.2], [-0.3, 0.4], [0.5, -0.6]])
