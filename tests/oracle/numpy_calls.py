@@ -193,6 +193,8 @@ CALLS = {
     np.linalg.multi_dot: [lambda x: np.linalg.multi_dot([x, x.T, x])],
     np.linalg.matrix_power: [
         *(lambda x, n=n: np.linalg.matrix_power(x[:, :2] * 1.0, n) for n in (0, 1, 2, 5))],
+    np.linalg.diagonal: [lambda x: np.linalg.diagonal(x[None], offset=1)],
+    np.linalg.trace: [np.linalg.trace, lambda x: np.linalg.trace(x[None], offset=-1)],
     np.linalg.outer: [lambda x: np.linalg.outer(x[0], x[1])],
     np.linalg.tensordot: [lambda x: np.linalg.tensordot(x, x.T, axes=1)],
     np.linalg.matmul: [lambda x: np.linalg.matmul(x, x.T)],

@@ -8,7 +8,7 @@ import numpy as np
 
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.joins import concatenate_
-from glassgrad.array.protocol import METHODS, implements
+from glassgrad.array.protocol import FUNCTIONS, METHODS, implements
 from glassgrad.array.shapes import moveaxis, ravel, reshape
 from glassgrad.array.together import Axis, handle
 from glassgrad.graph.errors import NoRuleError, ShapeError
@@ -260,4 +260,10 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Array]:
     return split(ary, indices_or_sections, 2)
 
 
+FUNCTIONS.update(
+    {
+        np.linalg.diagonal: lambda x, *, offset=0: diagonal(x, offset, -2, -1),
+        np.linalg.trace: lambda x, *, offset=0, dtype=None: trace(x, offset, -2, -1, dtype),
+    }
+)
 METHODS.update({"repeat": repeat, "diagonal": diagonal, "trace": trace})
