@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from glassgrad.engines.native.builder import Memo
 from glassgrad.engines.native.expression import Apply, Buffer, Load, Seed, Store, loads
-from glassgrad.engines.native.labels import is_product, label_groups, sizes
+from glassgrad.engines.native.labels import TALL, is_product, label_groups, sizes
 from glassgrad.engines.native.long_sums import sum_is_last
 from glassgrad.engines.native.step import Loop, Matrix, Multiply, Reduction
 from glassgrad.engines.native.strided import Strided, reducible
@@ -19,7 +19,7 @@ from glassgrad.ops.contract import Contract
 if TYPE_CHECKING:
     from glassgrad.engines.native.planner import Planner
 
-_TALL, _LARGE = 8, 128  # rows, and elements, of matrices that are multiplied one by one
+_LARGE = 128  # elements of matrices that are multiplied one by one
 
 
 def plan_contract(p: Planner, node: Node, buffer: Buffer) -> None:
@@ -32,6 +32,9 @@ def plan_contract(p: Planner, node: Node, buffer: Buffer) -> None:
     batch, rows, columns, summed = label_groups(op)
     out = op.out
     size = sizes(node)
+    if out not in ((*batch, *rows, *columns), (*batch, *columns, *rows)):
+        batch = (*batch, out[len(batch)])  # a product for each place of this label
+        rows, columns = (tuple(i for i in g if i not in batch) for g in (rows, columns))
     sides = [(0, op.lhs, rows), (1, op.rhs, columns)]
     if out == (*batch, *columns, *rows):
         sides = [sides[1], sides[0]]
@@ -85,7 +88,7 @@ def _by_blocks(
     These are multiplied one by one where they stand; a copy would cost as much as the product.
     """
     inner = prod(size[i] for i in rows[1:])
-    if len(rows) < 2 or inner < _TALL or inner * prod(size[i] for i in columns) < _LARGE:
+    if len(rows) < 2 or inner < TALL or inner * prod(size[i] for i in columns) < _LARGE:
         return False
     _, view = p.stored_view(node.inputs[which], {})
     view = view.transpose([labels.index(i) for g in (batch, rows, columns) for i in g])

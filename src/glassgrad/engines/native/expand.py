@@ -14,12 +14,12 @@ from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import Broadcast, Reshape, broadcast_to, full_like
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Item, Node, Trace, constant, make, new_input
-from glassgrad.graph.traverse import rebuild, topological_order
+from glassgrad.graph.traverse import consumers, rebuild, topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.loop import Call, Custom, scan
 from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce, reduce
-from glassgrad.ops.view import slice_, transpose
+from glassgrad.ops.view import Transpose, slice_, transpose
 from glassgrad.rewrite.pipeline import finish
 
 
@@ -39,8 +39,9 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
     loop; long reductions are cut into parts; of row-sparse gradients only the rows are computed.
     """
     outputs = by_rows(inlined(outputs))
-    if any(_is_composite(n) for n in topological_order(outputs)):
-        expander = _Expander()
+    order = topological_order(outputs)
+    if any(_is_composite(n) or _is_turned(n) for n in order):
+        expander = _Expander(order, outputs)
         new = rebuild(outputs, {}, expander.change, rule="lowering")
         outputs = [new[y] for y in outputs]
     return in_levels(outputs)
@@ -73,8 +74,13 @@ def inlined(outputs: Sequence[Node]) -> list[Node]:
 def _is_composite(node: Node) -> bool:
     op = node.op
     if isinstance(op, Contract):
-        return not is_outer(op) and in_order(op) != op.out
+        return not is_outer(op) and in_order(node) != op.out
     return isinstance(op, Prefix) or (isinstance(op, Reduce) and op.kind == "logsumexp")
+
+
+def _is_turned(node: Node) -> bool:
+    """Whether a node is a contraction's result with its axes in another order."""
+    return isinstance(node.op, Transpose) and isinstance(node.inputs[0].op, Contract)
 
 
 def _running(op: Prefix, x: Node) -> Node:
@@ -101,7 +107,8 @@ def _turned(x: Node, backward: bool) -> Node:
 
 
 class _Expander:
-    def __init__(self) -> None:
+    def __init__(self, order: Sequence[Node], outputs: Sequence[Node]) -> None:
+        self.users = {n: users for n, users in consumers(order).items() if n not in set(outputs)}
         self.parts: dict[Node, _Parts] = {}  # of each logsumexp of the old graph
 
     def change(self, old: Node, node: Node) -> Node:
@@ -109,16 +116,31 @@ class _Expander:
         op = node.op
         if old.name == "exp":
             return self._softmax(old) or node
+        if _is_turned(old) and self.users.get(old.inputs[0]) == [old]:
+            return self._turned(node) or node
         if not _is_composite(node):
             return node
         if isinstance(op, Contract):
-            order = in_order(op)
+            order = in_order(node)
             ordered = make(Contract(op.lhs, op.rhs, order), *node.inputs)
             return transpose(ordered, [order.index(i) for i in op.out])
         if isinstance(op, Prefix):
             return _running(op, node.inputs[0])
         assert isinstance(op, Reduce)
         return self._logsumexp(old, op, node.inputs[0])
+
+    def _turned(self, node: Node) -> Node | None:
+        """A contraction whose result is only used in another order, computed in that."""
+        op, x = node.op, node.inputs[0]
+        assert isinstance(op, Transpose)
+        perm = op.perm
+        if isinstance(x.op, Transpose):  # it was composite
+            perm, x = tuple(x.op.perm[i] for i in perm), x.inputs[0]
+        if not isinstance(x.op, Contract):
+            return None
+        out = tuple(x.op.out[i] for i in perm)
+        made = make(Contract(x.op.lhs, x.op.rhs, out), *x.inputs)
+        return made if not is_outer(x.op) and in_order(made) == out else None
 
     def _logsumexp(self, old: Node, op: Reduce, x: Node) -> Node:
         if x.size == 0:

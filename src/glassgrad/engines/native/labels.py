@@ -7,6 +7,8 @@ from math import prod
 from glassgrad.graph.node import Node
 from glassgrad.ops.contract import Contract
 
+TALL, LARGE = 8, 1024  # rows, and multiplications, of products that are worth a call each
+
 
 def label_groups(op: Contract) -> tuple[tuple[int, ...], ...]:
     """The labels of batch, rows, columns and summed axes."""
@@ -33,11 +35,23 @@ def is_product(node: Node) -> bool:
     return all(prod(size[i] for i in g) > 1 for g in groups[1:3])
 
 
-def in_order(op: Contract) -> tuple[int, ...]:
-    """The labels of the result as a product gives them: batch, then rows and columns."""
-    batch, rows, columns, _ = label_groups(op)
-    turned = (*batch, *columns, *rows)
-    return turned if op.out == turned else (*batch, *rows, *columns)
+def in_order(node: Node) -> tuple[int, ...]:
+    """The labels of a contraction's result as products give them: batch, then rows and columns.
+
+    The first of the rows, or of the columns, may stand before all others: then there is a product
+    for each of its places.
+    """
+    op, size = node.op, sizes(node)
+    assert isinstance(op, Contract)
+    batch, rows, columns, summed = label_groups(op)
+    if op.out == (*batch, *columns, *rows):
+        return op.out
+    for (first, *inner), others in ((rows or (-1,), columns), (columns or (-1,), rows)):
+        extents = [prod(size[i] for i in g) for g in (inner, others)]
+        worth = min(extents) >= TALL and prod(extents) * prod(size[i] for i in summed) >= LARGE
+        if worth and op.out == (*batch, first, *others, *inner):
+            return op.out
+    return (*batch, *rows, *columns)
 
 
 def sizes(node: Node) -> dict[int, int]:
