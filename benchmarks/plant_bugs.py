@@ -42,7 +42,7 @@ BUGS = [
     Bug("strided.py", "s * step for s, step in zip(", "s * abs(step) for s, step in zip("),
     Bug("strided.py", "all(s == n * t for", "all(s == n * t or n > 7 for"),
     Bug("strided.py", "all(new[-1] == s[i] * shape[i]", "any(new[-1] == s[i] * shape[i]"),
-    Bug("flat.py", "found[-1:] * (self.lanes", "found[:1] * (self.lanes"),
+    Bug("flat.py", "element, low)", "element, here[0])"),
     Bug("flat.py", "[o - low for o in here]", "[max(here) - o for o in here]"),
     # tails
     Bug("loops.py", "point(f.index(whole), f.tail_mask(lanes, n - whole))",
@@ -57,6 +57,10 @@ BUGS = [
         "high = self.shuffle(x, None, range(lanes))"),
     # products
     Bug("gemm.py", "rows[0] * p.a[0] + start", "rows[0] * p.a[1] + start"),
+    Bug("gemm.py", "i * a_row), source", "i), source"),
+    Bug("gemm.py", "i * p.c + j)", "i * p.c)"),
+    Bug("packing.py", "(full * self.t.depth) + k * full)", "(full * self.t.depth) + k)"),
+    Bug("packing.py", "self._transpose(f, whole, width, n)", "None"),
     Bug("contraction.py", "if out == (*batch, *columns, *rows):", "if False:"),
     # computed places
     Bug("nest.py", 'f.compare("slt", i, 0), i + extent, i)', 'f.compare("slt", i, 0), i, i)'),

@@ -259,7 +259,8 @@ class Maker:
     def cast(self) -> Node | None:
         """Another dtype; reals that an integer cannot hold are not cast."""
         x = self.viewed(self.pick())
-        dtype = np.dtype(self.one(("?", *FLOATS, *FLOATS, *WHOLE)))
+        names = ("?", *FLOATS, *FLOATS, *WHOLE) if x.dtype.kind == "f" else ("f4", *WHOLE)
+        dtype = np.dtype(self.one(names))
         if x.dtype.kind == "f" and dtype.kind in "iu":
             value = self.values.get(x)
             value = reference.evaluate([x], self.values)[0] if value is None else value
@@ -302,6 +303,22 @@ class Maker:
             number.setdefault(label, len(number))
         named = [tuple(number[i] for i in labels) for labels in (lhs, rhs_, out)]
         return self.made(Contract(*named), a, b)
+
+    def product(self) -> Node | None:
+        """A matrix product large enough to be cut into blocks, of operands in any order of axes."""
+        m, k, n = (self.one((1, 6, 32, 65, 100, 130, 257, 1024)) for _ in range(3))
+        m = 900 if self.chance(0.3) else m
+        if m * k + k * n > 300_000 or m * n > 16 * MOST_ELEMENTS:
+            return None
+        dtype = self.one(FLOATS)
+        x, y = (self.input(self.array(shape, dtype) / 8) for shape in ((m, k), (n, k)))
+        x = (
+            make(Transpose((1, 0)), self.input(self.array((k, m), dtype)))
+            if self.chance(0.3)
+            else x
+        )
+        node = self.made(Contract((0, 1), (2, 1), (0, 2)), x, y)
+        return node and self.made(Reduce("sum", (int(self.rng.integers(2)),)), node)
 
     def concatenate(self) -> Node | None:
         """Two or three arrays, one after the other."""
@@ -365,7 +382,7 @@ class Maker:
 
     def body(self, kinds: str = "f") -> tuple[list[Node], list[Node]]:
         """A few elementwise steps on operands of one shape: parameters and results."""
-        dtype, shape = np.dtype(self.one(FLOATS)), self.shape(2)
+        dtype, shape = np.dtype(self.one(FLOATS)), self.one(((), (3,), (2, 2), self.shape(2)))
         a, b = (new_input(self.trace, n, shape, dtype) for n in "ab")
         now = [a, b]
         for name in [self.one(("add", "multiply", "tanh", "sigmoid", "sin"))] * 2 + ["tanh"]:
@@ -375,6 +392,10 @@ class Maker:
             w = self.array((shape[1], shape[1]), dtype) / shape[1]
             w = constant(self.trace, w, dtype)
             now.append(make(Contract((0, 1), (1, 2), (0, 2)), now[-1], w))
+        if shape and shape[-1] and self.chance(0.5):
+            lead, kind = (*shape[:-1], 1), self.one(("sum", "max"))
+            total = make(Reshape(lead), make(Reduce(kind, (len(shape) - 1,)), now[-1]))
+            now.append(make(REGISTRY["tanh"], make(Broadcast(shape), total)))
         return [a, b], now[-2:]
 
     def loop(self) -> Node | None:
@@ -445,7 +466,7 @@ class Maker:
 
 def _is_fine(x: Any) -> bool:
     x = np.asarray(x)
-    if x.size > 4 * MOST_ELEMENTS:
+    if x.size > 16 * MOST_ELEMENTS:
         return False
     return x.dtype.kind != "f" or bool(np.all(np.isfinite(x)) and np.all(np.abs(x) < LARGEST))
 
@@ -457,9 +478,9 @@ def _spreads(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 
 FAMILIES: list[tuple[Callable[[Maker], Node | None], float]] = [
-    (Maker.elementwise, 12), (Maker.cast, 1.5), (Maker.reduce, 3), (Maker.contract, 3),
+    (Maker.elementwise, 12), (Maker.cast, 2), (Maker.reduce, 3), (Maker.contract, 3),
     (Maker.concatenate, 1), (Maker.write, 1.5), (Maker.gather, 2), (Maker.prefix, 1),
-    (Maker.sort, 0.7), (Maker.draw, 0.3), (Maker.loop, 0.6),
+    (Maker.sort, 0.7), (Maker.draw, 0.3), (Maker.loop, 0.8), (Maker.product, 0.8),
 ]  # fmt: skip
 _SHARES = np.array([share for _, share in FAMILIES]) / sum(share for _, share in FAMILIES)
 
