@@ -46,6 +46,8 @@ WORDS = [
     ([*TRAIN, "--engine", "nativ"], "did you mean 'native'?"),
     ([*TRAIN, "--separator", "::"], "--separator takes one character"),
     ([*TRAIN, "--drop", "y"], "the target 'y' cannot be dropped"),
+    ([*TRAIN, "--group", "y"], "the target 'y' cannot be the group"),
+    ([*TRAIN, "--group", "b"], "2 groups cannot be dealt"),
     ([*TRAIN, "--drop", "aa"], "no column is called 'aa'. Did you mean 'a'?"),
     (["train", "table", "d.csv", "--target", "why"], "no column is called 'why'"),
     (["train", "table", "no.csv", "--target", "y"], "no.csv: there is no such file"),

@@ -224,6 +224,8 @@ def test_a_resumed_job_ends_in_the_same_model(inside, capsys):
 WORDS = [
     (["text", "t.txt", "--label", "firts"], "did you mean 'first'?"),
     (["text", "t.txt", "--ngrms", "2"], "Did you mean '--ngrams'?"),
+    (["text", "t.txt", "--vectors", "v"], "glassgrad train text: unknown option '--vectors'."),
+    (["tags", "t.txt", "u.txt"], "glassgrad train tags: unknown word 'u.txt'."),
     (["text", "none.txt"], "none.txt: there is no such file"),
     (["text", "."], "holds neither a folder of .txt files"),
     (["text", "one.txt"], "every label is 'a'"),
@@ -244,7 +246,12 @@ WORDS = [
     (["tags", "plain.txt"], "plain.txt:1: this line has one column"),
     (["tags", "same.conll"], "every tag is 'O'"),
     (["tags", "t.txt", "--window", "101"], "100 words at most"),
-    (["tags", "."], "this is a folder; give a CoNLL"),
+    (["tags", "."], "this is a folder; give a CoNLL file."),
+    (["tags", "bare.npz"], "bare.npz:1: this is not CoNLL text but a zip archive"),
+    (
+        ["text", "zeros.txt"],
+        "zeros.txt:2: this is a binary file, not labelled text: byte 5 is zero",
+    ),
     (["images", "none"], "no such file or folder"),
     (["images", "t.txt"], "this is no IDX file"),
     (["images", "bare.npz"], "no labels to learn from"),
@@ -261,6 +268,7 @@ def test_bad_input(inside, capsys, words, said):
     (inside / "plain.txt").write_text("words\nalone\n")
     (inside / "headed.txt").write_text("text\tsentiment\n" + (inside / "t.txt").read_text())
     write_reviews(inside / "r.csv", True, 30)
+    (inside / "zeros.txt").write_bytes(b"a\tx\ny\0\tz\n")
     (inside / "gap.csv").write_text("t,y\nfine,1\n,2\n")
     (inside / "few.txt").write_text("x\ta\ny\tb\n")
     (inside / "same.conll").write_text("a O\nb O\n\n" * 20)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from glassgrad.cli.main import main
+from glassgrad.data.csv_file import read_csv
 from glassgrad.train import trainer as loop
 from glassgrad.train.store import load
+from glassgrad.train.table_job import TableOptions, prepare
 
 FAST = ["--epochs", "60", "--hidden", "16"]
 
@@ -194,3 +196,15 @@ def test_the_model_folder_is_plain_json_and_safetensors(points, tmp_path, capsys
     ]
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     assert config["model"]["type"] == "TablePredictor"
+
+
+def test_rows_of_one_group_stay_together(tmp_path):
+    rows = [[f"p{i % 12}", i, i % 12, 3 * (i % 12) + i % 2] for i in range(240)]
+    table = read_csv(write(tmp_path / "t.csv", ["who", "a", "b", "y"], rows))
+    task = prepare(table, TableOptions("y", kind="regression", group="who"))
+    assert task.preparation.names == ("a", "b")
+    parts = task.parts.train, task.parts.validation, task.parts.test
+    groups = [{table.columns[0][i] for i in part} for part in parts]
+    assert sum(map(len, groups)) == 12 == len(set.union(*groups))
+    apart = prepare(table, TableOptions("y", kind="regression", drop=("who",))).parts
+    assert {table.columns[0][i] for i in apart.test} & {table.columns[0][i] for i in apart.train}

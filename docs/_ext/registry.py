@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ def _options(*words: str) -> Iterator[Row]:
         shown = ", ".join(f"`{name}`" for name in names)
         if action.option_strings and action.nargs != 0:
             shown += f" `{action.metavar or '|'.join(map(str, action.choices))}`"
-        yield shown, action.help
+        yield shown, re.sub(r"--[a-z-]+", r"`\g<0>`", action.help or "")
 
 
 TABLES: dict[str, Callable[..., Iterator[Row]]] = {

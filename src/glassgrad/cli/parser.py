@@ -26,7 +26,12 @@ class Parser(argparse.ArgumentParser):
                 break
             if word.startswith("--") and word.split("=")[0] not in known:
                 self.error(f"unknown option {word!r}.{_near(word, known)}")
-        return self.parse_args(list(arguments))
+        given, rest = self.parse_known_args(list(arguments))
+        if rest:
+            below = next((p for name, p in self.parts().items() if name in arguments), self)
+            what = "option" if rest[0].startswith("-") else "word"
+            below.error(f"unknown {what} {rest[0]!r}.{_near(rest[0], below._known_options())}")
+        return given
 
     def _known_options(self) -> list[str]:
         """The options of this parser and of all below it."""

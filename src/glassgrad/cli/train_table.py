@@ -47,6 +47,11 @@ def add_options(p: argparse.ArgumentParser) -> None:
         "--drop", action="append", default=[], metavar="COLUMN", help="leave out; repeatable"
     )
     data.add_argument(
+        "--group",
+        metavar="COLUMN",
+        help="rows with the same COLUMN go to the same part, such as those of one patient",
+    )
+    data.add_argument(
         "--categorical",
         action="append",
         default=[],
@@ -100,6 +105,7 @@ def table_options(given: argparse.Namespace) -> TableOptions:
         target=given.target,
         kind=given.kind,
         hidden=given.hidden,
+        group=given.group,
         drop=tuple(given.drop),
         categorical=tuple(given.categorical),
         max_categories=given.max_categories,

@@ -118,7 +118,7 @@ def _read_lines(path: Path, form: Form | None) -> TextSet:
 
 
 def _numbered(path: Path) -> list[tuple[int, str]]:
-    lines = enumerate(read_lines(path, "labelled text"), start=1)
+    lines = enumerate(read_lines(path, "labelled"), start=1)
     return [(n, line) for n, line in lines if line.strip()]
 
 

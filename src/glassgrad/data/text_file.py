@@ -53,7 +53,7 @@ def decode(data: bytes, shown: str, kind: str) -> str:
     if nul >= 0:
         raise BadInput(
             f"{shown}:{_line_at(data, nul)}: this is a binary file, not {kind} text: "
-            f"byte {nul} is zero. Export it as {kind} in UTF-8."
+            f"byte {nul} is zero. Export it as {kind} text in UTF-8."
         )
     try:
         return data.decode("utf-8-sig")
@@ -72,7 +72,7 @@ def read_lines(path: str | Path, kind: str) -> list[str]:
     a file without any text.
     """
     shown = str(path)
-    text = decode(read_bytes(Path(path), shown, kind), shown, kind)
+    text = decode(read_bytes(Path(path), shown, f"{kind} file"), shown, kind)
     if not text.strip():
         raise BadInput(f"{shown}: the file is empty: it has no lines at all. Check the path.")
     lines = text.split("\n")

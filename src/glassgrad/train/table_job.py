@@ -11,7 +11,7 @@ import numpy as np
 
 from glassgrad.data.bad_input import BadInput
 from glassgrad.data.preparation import Preparation
-from glassgrad.data.split import Split, split_rows
+from glassgrad.data.split import Split, split_groups, split_rows
 from glassgrad.data.table import Table
 from glassgrad.data.target import ClassTarget, Kind, NumberTarget, find_classes, refuse_missing
 from glassgrad.nn import MLP, squared_error
@@ -38,6 +38,7 @@ class TableOptions(JobOptions):
     kind: Kind = "auto"
     hidden: tuple[int, ...] = (64, 64)
     lr: float = 2e-3
+    group: str | None = None
     drop: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     max_categories: int = 100
@@ -62,24 +63,29 @@ class TableTask:
 
 
 def prepare(table: Table, options: TableOptions) -> TableTask:
-    """Infer the columns, split the rows, and learn the preparation from the training rows."""
+    """Infer the columns, split the rows, and learn the preparation from the training rows.
+
+    The column `group` is no input: rows that share it, such as those of one patient, stay together.
+    """
     column = table.find(options.target)
     name = table.names[column]
     dropped = {table.find(c) for c in options.drop}
     categorical = {table.names[table.find(c)] for c in options.categorical}
-    if column in dropped:
-        raise BadInput(f"the target {name!r} cannot be dropped.")
+    group = None if options.group is None else table.find(options.group)
+    if column in dropped or column == group:
+        what = "the group" if column == group else "dropped"
+        raise BadInput(f"the target {name!r} cannot be {what}.")
     refuse_missing(table, column)
     classes = find_classes(table, column, options.kind)
     if classes is not None:
         target: ClassTarget | NumberTarget = ClassTarget(name, classes)
         truth = target.encode(table, column)
-        parts = split_rows(len(table), seed=options.seed, labels=truth)
+        parts = _split(table, group, options.seed, truth)
     else:
         truth = NumberTarget(name, 0.0, 1.0).encode(table, column)
-        parts = split_rows(len(table), seed=options.seed)
+        parts = _split(table, group, options.seed, None)
         target = NumberTarget.fit(name, truth[parts.train])
-    features = [j for j in range(len(table.names)) if j != column and j not in dropped]
+    features = [j for j in range(len(table.names)) if j not in {column, group, *dropped}]
     preparation = Preparation.fit(
         table,
         features,
@@ -88,6 +94,13 @@ def prepare(table: Table, options: TableOptions) -> TableTask:
         max_categories=options.max_categories,
     )
     return TableTask(table, preparation, target, parts, preparation.encode(table), truth)
+
+
+def _split(table: Table, group: int | None, seed: int, labels: np.ndarray | None) -> Split:
+    """Whole groups to the same part; without groups, every class in the same shares."""
+    if group is None:
+        return split_rows(len(table), seed=seed, labels=labels)
+    return split_groups(table.columns[group], seed=seed)
 
 
 def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = None) -> Outcome:
