@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.graph.errors import GlassgradError as GlassgradError
     from glassgrad.graph.strict import strict_shapes as strict_shapes
     from glassgrad.reading.story import explain as explain
+    from glassgrad.train.metric import Metric as Metric
+    from glassgrad.train.metric import Score as Score
     from glassgrad.train.store import load as load
     from glassgrad.train.store import save as save
     from glassgrad.train.trainer import Trainer as Trainer
@@ -57,6 +59,7 @@ _HOMES = {
     "graph.errors": "GlassgradError",
     "graph.strict": "strict_shapes",
     "reading.story": "explain",
+    "train.metric": "Metric Score",
     "train.store": "load save",
     "train.trainer": "Trainer",
     "transform.branch": "cond while_loop",
