@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad import optim as optim
     from glassgrad.array import Array as Array
     from glassgrad.array import special as special
+    from glassgrad.engines.native.threads import threads as threads
     from glassgrad.graph.errors import GlassgradError as GlassgradError
     from glassgrad.graph.strict import strict_shapes as strict_shapes
     from glassgrad.reading.story import explain as explain
@@ -55,6 +56,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.transform.vmap import vmap as vmap
 
 _HOMES = {
+    "engines.native.threads": "threads",
     "array": "Array",
     "graph.errors": "GlassgradError",
     "graph.strict": "strict_shapes",

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engines.native import pyabi, runtime
+from glassgrad.engines.native import pyabi, runtime, threads
+from glassgrad.engines.native.crew import CREW, READY
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
 from glassgrad.engines.native.underway import Arenas
@@ -105,12 +106,15 @@ class Entry:
     """Emits the builtin's code; `kernel` is ``i32 (arena, inputs, outputs)``, 0 meaning success.
 
     A short program has one arena and keeps the interpreter; a `long` one lets others run meanwhile.
+    One that has `shared` steps goes the general way until there are workers.
     """
 
     def __init__(
-        self, module: Module, signature: Signature, kernel: Function, long: bool = False
-    ) -> None:
-        self.module, self.signature, self.kernel, self.long = module, signature, kernel, long
+        self, module: Module, signature: Signature, kernel: Function, long: bool = False,
+        shared: bool = False,
+    ) -> None:  # fmt: skip
+        self.module, self.signature, self.kernel = module, signature, kernel
+        self.long, self.shared = long, shared
         self.keys: list[Any] = []
         self.f = module.function(ENTRY, PTR, [PTR, PTR, I64, PTR])
         self.miss = self.f.label("miss")
@@ -157,6 +161,8 @@ class Entry:
         f = self.f
         if not self.long:
             return f.load(PTR, f.symbol(_ARENA))
+        if self.shared:
+            need(f, f.compare("ne", field(f, f.symbol(CREW), READY, I64), 0), self.miss)
         arena = self._shared("gg_take", PTR, f.symbol(_ARENAS))
         need(f, f.compare("ne", arena, f.const(PTR, 0)), self.miss)
         return arena
@@ -371,7 +377,7 @@ class FastCall:
             **runtime.addresses(), **pyabi.addresses(),
             _ARGUMENTS: arguments.address, _RESULTS: results.address,
             _POOL: ctypes.addressof(self._pool), _KEYS: ctypes.addressof(self._key_table),
-            _ARENA: ctypes.addressof(self._arena), _ARENAS: self._slots,
+            _ARENA: ctypes.addressof(self._arena), _ARENAS: self._slots, CREW: threads.MEMORY,
             _APART: ctypes.addressof(self._apart), _KEPT: ctypes.addressof(self._kept),
         }  # fmt: skip
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from math import log2, prod
 from typing import Any
 
+from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
 from glassgrad.engines.native.roots import is_costly
 from glassgrad.engines.native.step import (
@@ -26,8 +27,12 @@ from glassgrad.engines.native.step import (
     Spin,
     Step,
 )
+from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.loop import While
 
 LONG = 10_000.0  # a program from here on lets other threads run
+SHARED = 100_000.0  # a step from here on is cut into parts, which several threads may take
+_PART, _MOST_PARTS = 25_000.0, 256
 _STEP = 5.0  # calling the function of a step
 _UNKNOWN = 1e6  # a step that is not in the table
 _MOVED, _CHEAP, _COSTLY, _GATHERED = 0.1, 0.04, 0.5, 1.5  # of one float32 element
@@ -43,6 +48,14 @@ def of_step(step: Step) -> float:
 def of_steps(steps: Sequence[Step]) -> float:
     """The estimate for steps one after the other."""
     return sum(map(of_step, steps))
+
+
+def parts(step: Step) -> int:
+    """In how many parts a step should be cut; 1 where it is done in one go."""
+    if type(step) not in (Loop, Reduction, Rows, Multiply):
+        return 1
+    whole = of_step(step)
+    return 1 if whole < SHARED else min(_MOST_PARTS, int(whole / _PART))
 
 
 def _points(step: Step, count: int) -> float:
@@ -99,14 +112,13 @@ def _rows(step: Rows) -> float:
 
 
 def _spin(step: Spin) -> float:
-    body = sum(prod(n.shape) for n in _nodes(step))
-    return step.length * (1.0 + 0.5 * body)
+    nodes = [n for n in topological_order(step.outputs) if n.inputs]
+    inside = _UNKNOWN if any(isinstance(n.op, While) for n in nodes) else 0.0
+    return inside + step.length * (1.0 + 0.5 * sum(n.size for n in nodes if n.outputs is None))
 
 
-def _nodes(step: Spin) -> list[Any]:
-    from glassgrad.graph.traverse import topological_order
-
-    return [n for n in topological_order(step.outputs) if n.inputs]
+def _branch(step: Branch) -> float:
+    return max(of_steps(step.yes), of_steps(step.no))
 
 
 _RULES: dict[type[Step], Callable[[Any], float]] = {
@@ -120,4 +132,5 @@ _RULES: dict[type[Step], Callable[[Any], float]] = {
     Repeat: _repeat,
     Rows: _rows,
     Spin: _spin,
+    Branch: _branch,
 }

@@ -52,28 +52,33 @@ def emit_product(
     epilogue: Epilogue | None = None,
     extras: int = 0,
     name: str = "",
+    threads: int = 1,
 ) -> Function:
     """The function ``(a, b, c, scratch, *extras)`` that computes the product.
 
-    `scratch` must hold ``tiling(...).scratch`` bytes, 64-byte aligned. A product without epilogue
-    is shared by all who ask for the same one.
+    With more `threads` than one it is ``(a, b, c, scratch, *extras, number)`` and computes the area
+    with that number, row by row. `scratch` must hold ``tiling(...).scratch`` bytes, 64-byte
+    aligned, for each area that is computed at the same time. A product without epilogue is shared
+    by all who ask for the same one.
     """
     name = name or (
         f"gemm_{p.element.mangled}_{p.m}_{p.n}_{p.k}_{p.a[0]}_{p.a[1]}_{p.b[0]}_{p.b[1]}_{p.c}"
-        f"_{int(p.accumulate)}"
+        f"_{int(p.accumulate)}{'_shared' * (threads > 1)}"
     )
     if name in module.functions:
         return module.functions[name]
-    return _Emitter(module, p, epilogue, extras, name).driver()
+    emitter = _Emitter(module, p, epilogue, extras, name, threads)
+    return emitter.driver() if threads == 1 else emitter.one_area()
 
 
 class _Emitter:
     def __init__(
-        self, module: Module, p: Product, epilogue: Epilogue | None, extras: int, name: str
-    ) -> None:
+        self, module: Module, p: Product, epilogue: Epilogue | None, extras: int, name: str,
+        threads: int,
+    ) -> None:  # fmt: skip
         self.module, self.p, self.name = module, p, name
         self.epilogue, self.extras = epilogue, extras
-        self.t = tiling(p, module.target.vector_bytes, module.target.registers)
+        self.t = tiling(p, module.target.vector_bytes, module.target.registers, threads)
         self.packer = Packer(module, p, self.t, name)
         self.vector = p.element.vector(self.t.lanes)
         self.lanes = max(1, self.t.lanes)
@@ -100,6 +105,18 @@ class _Emitter:
                     f.loop(0, p.n, t.area_columns, lambda j: one(row, j))
 
                 f.loop(0, p.m, t.area_rows, across)
+        f.ret()
+        return f
+
+    def one_area(self) -> Function:
+        """The area with the number that is the last argument."""
+        p, t = self.p, self.t
+        f = self.module.function(self.name, VOID, [PTR] * (4 + self.extras) + [I64], "internal")
+        *pointers, number = f.params
+        across = -(-p.n // t.area_columns)
+        row = f.binary("udiv", number, across) if p.m > t.area_rows else f.index(0)
+        column = f.binary("urem", number, across) if across > 1 else f.index(0)
+        self._area(f, pointers, row * t.area_rows, column * t.area_columns)
         f.ret()
         return f
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from glassgrad.engines.native import cost
 from glassgrad.engines.native.arena import ALIGNMENT, Interval, plan
 from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.expression import Buffer
@@ -16,6 +17,8 @@ _STATUS_BYTES = 64  # the start of an arena: the status word
 
 class Layout:
     """Offsets of arena buffers, of the scratch memory of products, and the size of it all.
+
+    `table` is where a step that is shared finds its buffers.
 
     The body of a loop has an arena of its own inside that of the program, and so has each branch;
     `inner` holds their layouts.
@@ -39,7 +42,9 @@ class Layout:
         self.offsets = {b: o + _STATUS_BYTES for b, o in zip(first, offsets)}
         self.scratch = size + _STATUS_BYTES
         products = (scratch_bytes(s, target) for s in steps if isinstance(s, Multiply))
-        self.size = self.scratch + max(products, default=0) + ALIGNMENT
+        self.table = self.scratch + max(products, default=0)
+        words = (len({*s.writes(), *s.reads()}) + 1 for s in steps if cost.parts(s) > 1)
+        self.size = self.table + 8 * max(words, default=0) + ALIGNMENT
 
 
 def tables_bytes(step: Repeat | Until | Branch) -> int:

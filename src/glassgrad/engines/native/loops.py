@@ -11,7 +11,7 @@ from glassgrad.engines.native.convert import to_memory
 from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
 from glassgrad.engines.native.flat import FlatNest, suits
-from glassgrad.engines.native.nest import Nest, vector_lanes
+from glassgrad.engines.native.nest import Nest, Part, vector_lanes
 from glassgrad.engines.native.numbering import emit_numbers
 from glassgrad.engines.native.philox import emit_draw
 from glassgrad.engines.native.reduction import CHAINS, KINDS
@@ -31,10 +31,13 @@ from glassgrad.engines.native.strided import collapse
 from glassgrad.graph.dtype import BOOL
 
 
-def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Value | None) -> None:
-    """The body of the function of one step; ends without `ret`."""
+def emit_step(
+    f: Function, step: Step, pointers: dict[Buffer, Value], status: Value | None,
+    part: Part | None = None,
+) -> None:  # fmt: skip
+    """The body of the function of one step, or of a part of it; ends without `ret`."""
     if isinstance(step, Reduction):
-        _Reducer(f, step, pointers, status).emit()
+        _Reducer(f, step, pointers, status, part).emit()
     elif isinstance(step, Draw):
         emit_draw(f, step, pointers)
     elif isinstance(step, Spin):
@@ -47,14 +50,17 @@ def emit_step(f: Function, step: Step, pointers: dict[Buffer, Value], status: Va
         _scatter(f, step, pointers, status)
     else:
         assert isinstance(step, Loop)
-        _loop(f, step, pointers, status)
+        _loop(f, step, pointers, status, part)
 
 
 def _accesses(exprs: Sequence[Expr], stores: Sequence[Store]) -> list[Any]:
     return [*loads(exprs), *stores]
 
 
-def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value | None) -> None:
+def _loop(
+    f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value | None,
+    part: Part | None,
+) -> None:  # fmt: skip
     roots = step.roots()
     accesses = _accesses(roots, step.stores)
     dims, strides, _ = collapse(step.shape, [a.view.strides for a in accesses])
@@ -70,9 +76,11 @@ def _loop(f: Function, step: Loop, pointers: dict[Buffer, Value], status: Value 
         return
     lanes = vector_lanes(f, exprs, dims[-1]) if dims else 0
     vector = len(dims) - 1 if lanes else None
+    if part is not None:
+        part.cut(range(len(dims)), dims, vector, lanes)
     nest = Nest(
         f, LLVMAlgebra(f, status), dims, roots, dict(zip(accesses, strides)), pointers,
-        vector=vector, lanes=lanes,
+        vector=vector, lanes=lanes, part=part,
     )  # fmt: skip
 
     early = step.early()
@@ -110,9 +118,18 @@ def across(
         return
     n = dims[nest.vector or 0]
     whole = n // lanes * lanes
-    f.loop(0, whole, lanes, lambda i: point(i, None))
+    low, high = nest.extent(nest.vector or 0)
+    if isinstance(high, int):
+        f.loop(low, whole, lanes, lambda i: point(i, None))
+    else:
+        stop = f.select(f.compare("slt", high, whole), high, whole)
+        f.loop(low, stop, lanes, lambda i: point(i, None))
     if n > whole:
-        point(f.index(whole), f.tail_mask(lanes, n - whole))
+        rest = f.tail_mask(lanes, n - whole)
+        if isinstance(high, int):
+            point(f.index(whole), rest)
+        else:
+            f.branch(f.compare("sgt", high, whole), lambda: point(f.index(whole), rest))
 
 
 class _Reducer:
@@ -125,8 +142,9 @@ class _Reducer:
     """
 
     def __init__(
-        self, f: Function, step: Reduction, pointers: dict[Buffer, Value], status: Value | None
-    ) -> None:
+        self, f: Function, step: Reduction, pointers: dict[Buffer, Value], status: Value | None,
+        part: Part | None,
+    ) -> None:  # fmt: skip
         self.f, self.step, self.k = f, step, LLVMAlgebra(f, status)
         self.inner = loads([step.operand])
         self.outer = [a for a in loads([s.expr for s in step.stores]) if a not in self.inner]
@@ -140,9 +158,11 @@ class _Reducer:
         lanes = 0 if axis is None else vector_lanes(f, exprs, max(1, self.dims[axis]))
         self.lanes, self.vector = lanes, axis if lanes else None
         accesses = [*self.inner, *self.outer, *step.stores]
+        if part is not None:
+            part.cut(self.kept, self.dims, self.vector, lanes)
         self.nest = Nest(
             f, self.k, self.dims, step.roots(), dict(zip(accesses, strides)), pointers,
-            vector=self.vector, lanes=lanes,
+            vector=self.vector, lanes=lanes, part=part,
         )  # fmt: skip
 
     def _collapse(self) -> tuple[list[int], list[list[int]], list[int]]:

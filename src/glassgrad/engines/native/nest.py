@@ -40,14 +40,41 @@ from glassgrad.graph.family import Cast
 Access = Load | Gather | Store
 
 
+class Part:
+    """A range of one axis of a loop nest: part number `index` of about `wanted` equal ones.
+
+    Which axis is cut, and in how many parts, is settled when the loops are known: `count` says it.
+    Each element is computed as it would be in the whole, so a cut changes no bit.
+    """
+
+    def __init__(self, f: Function, index: Value, wanted: int) -> None:
+        self.f, self.index, self.wanted = f, index, wanted
+        self.count, self.axis, self.low, self.high = 1, -1, f.index(0), f.index(0)
+
+    def cut(self, axes: Sequence[int], dims: Sequence[int], vector: int | None, lanes: int) -> None:
+        """Cuts the first of some axes that is long enough, or the longest one."""
+        grains = {a: max(1, lanes) if a == vector else 1 for a in axes}
+        steps = {a: -(-dims[a] // grains[a]) for a in axes}
+        if not steps:
+            return
+        long = (a for a in axes if steps[a] >= self.wanted)
+        axis = next(long, max(axes, key=lambda a: steps[a]))
+        size = -(-steps[axis] // self.wanted) * grains[axis]
+        f, self.axis, self.count = self.f, axis, -(-dims[axis] // size)
+        self.low = self.index * size
+        end = self.low + size
+        self.high = f.select(f.compare("slt", end, dims[axis]), end, dims[axis])
+
+
 class Nest:
     """The expressions of one step, evaluated inside loops that its user opens."""
 
     def __init__(
         self, f: Function, k: LLVMAlgebra, dims: Sequence[int], roots: Sequence[Expr],
         strides: Mapping[Any, Sequence[int]], pointers: dict[Buffer, Value],
-        *, vector: int | None = None, lanes: int = 0,
+        *, vector: int | None = None, lanes: int = 0, part: Part | None = None,
     ) -> None:  # fmt: skip
+        self.part = part
         self.f, self.k, self.dims, self.strides = f, k, list(dims), strides
         self.vector, self.lanes = vector, lanes
         self.exprs = list(walk(roots))
@@ -88,7 +115,13 @@ class Nest:
         def turn(i: Value, *inner: Value) -> Sequence[Value]:
             return self.inside(axis, i, lambda: self.open(rest, body, inner))
 
-        return self.f.loop(0, self.dims[axis], 1, turn, carried)
+        return self.f.loop(*self.extent(axis), 1, turn, carried)
+
+    def extent(self, axis: int) -> tuple[Value | int, Value | int]:
+        """Where the loop over an axis starts and ends."""
+        if self.part is not None and self.part.axis == axis:
+            return self.part.low, self.part.high
+        return 0, self.dims[axis]
 
     def inside(self, axis: int, i: Value, body: Callable[[], Any]) -> Any:
         """Runs `body` where the index along an axis is `i`."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
+from glassgrad.engines.native import cost
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
-from glassgrad.engines.native.emit import PTR, VOID, Function, Module, Value, of_dtype
+from glassgrad.engines.native.emit import I8, PTR, VOID, Function, Module, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads
 from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.nest import Nest
 from glassgrad.engines.native.step import Multiply
 from glassgrad.engines.native.strided import Strided, row_major
 from glassgrad.engines.native.target import Target
+from glassgrad.engines.native.threads import cores
 from glassgrad.engines.native.tiling import Product, Tiling, tiling
+
+_ENOUGH = 8  # parts that are even enough for the threads that there may be
 
 
 def product_of(step: Multiply) -> Product:
@@ -25,16 +30,49 @@ def product_of(step: Multiply) -> Product:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Cut:
+    """How a product is shared: by points of its batch, or by areas of one product after the other.
+
+    There are `count` parts, each with `scratch` bytes of its own.
+    """
+
+    by_batch: bool
+    count: int
+    scratch: int
+
+
+def cut_of(step: Multiply, target: Target) -> Cut | None:
+    """The cut of a product that is long enough; None where it is computed in one go."""
+    wanted = cost.parts(step)
+    if wanted == 1 or 0 in (*step.batch, step.m, step.n):
+        return None
+    if step.batch and step.batch[0] >= min(wanted, _ENOUGH):
+        size = -(-step.batch[0] // wanted)
+        return Cut(True, -(-step.batch[0] // size), _tiling(step, target).scratch)
+    t = _tiling(step, target, _threads())
+    areas = -(-step.m // t.area_rows) * -(-step.n // t.area_columns)
+    return Cut(False, areas, t.scratch) if areas > 1 else None
+
+
+def _threads() -> int:
+    """The threads that areas are cut for: results do not depend on it."""
+    return max(2, cores())
+
+
+def _tiling(step: Multiply, target: Target, threads: int = 1) -> Tiling:
+    return tiling(product_of(step), target.vector_bytes, target.registers, threads)
+
+
 def scratch_bytes(step: Multiply, target: Target) -> int:
-    """What a step needs for packed panels."""
-    cut: Tiling = tiling(product_of(step), target.vector_bytes, target.registers)
-    return cut.scratch
+    """What a step needs for packed panels and blocks."""
+    cut = cut_of(step, target)
+    return _tiling(step, target).scratch if cut is None else cut.scratch * cut.count
 
 
 def keeps_partial_sums(step: Multiply, target: Target) -> bool:
     """Whether sums of a part of k lie in the result's memory for a while."""
-    cut = tiling(product_of(step), target.vector_bytes, target.registers)
-    return step.k > cut.depth
+    return step.k > _tiling(step, target).depth
 
 
 def result_store(step: Multiply) -> Store:
@@ -100,20 +138,23 @@ class Epilogue:
 
 def emit_multiply(
     module: Module, f: Function, step: Multiply, pointers: dict[Buffer, Value], scratch: Value,
-    name: str,
+    name: str, part: Value | None = None,
 ) -> None:  # fmt: skip
-    """Calls of the product's function for each batch point, from `f`."""
+    """Calls of the product's function for each batch point, or for one part, from `f`."""
     p = product_of(step)
+    cut = None if part is None else cut_of(step, f.target)
+    threads = _threads() if cut is not None and not cut.by_batch else 1
     result = result_store(step)
     buffers = list(dict.fromkeys(a.buffer for a in [*loads(step.roots()), *step.stores]))
     plain = len(step.stores) == 1 and isinstance(result.expr, Seed)
     if plain:
-        function = emit_product(module, p)
+        function = emit_product(module, p, threads=threads)
         extras: list[Value] = []
     else:
         function = emit_product(
-            module, p, epilogue=Epilogue(step, buffers), extras=len(buffers), name=name
-        )
+            module, p, epilogue=Epilogue(step, buffers), extras=len(buffers), name=name,
+            threads=threads,
+        )  # fmt: skip
         extras = [pointers[b] for b in buffers]
     element = of_dtype(step.seed.dtype)
     bases = [
@@ -124,20 +165,36 @@ def emit_multiply(
             (result.buffer, 0),
         )
     ]
+    area: list[Value] = []
+    first: tuple[Value | int, Value | int] = (0, step.batch[0] if step.batch else 1)
+    if cut is not None and part is not None:
+        scratch = f.at(scratch, I8, part * cut.scratch)
+        if cut.by_batch:
+            first = _range(f, part, cut.count, step.batch[0])
+        else:
+            area = [part]
     walks = [step.left.batch, step.right.batch, row_major((*step.batch, step.m, step.n))[:-2]]
 
     def each(axis: int, at: list[Value]) -> None:
         if axis == len(step.batch):
-            f.call(function, VOID, *at, scratch, *extras)
+            f.call(function, VOID, *at, scratch, *extras, *area)
             return
 
         def turn(i: Value) -> None:
             each(axis + 1, [f.at(p, element, i * w[axis]) for p, w in zip(at, walks)])
 
-        f.loop(0, step.batch[axis], 1, turn)
+        low, high = first if axis == 0 else (0, step.batch[axis])
+        f.loop(low, high, 1, turn)
 
     if prod(step.batch):
         each(0, bases)
+
+
+def _range(f: Function, part: Value, count: int, total: int) -> tuple[Value, Value]:
+    """Where a part of a run starts and ends."""
+    size = -(-total // count)
+    low = part * size
+    return low, f.select(f.compare("slt", low + size, total), low + size, f.index(total))
 
 
 __all__ = [

@@ -15,22 +15,24 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines import reference
-from glassgrad.engines.native import cost, memory, pyabi, underway
+from glassgrad.engines.native import cost, memory, pyabi, threads, underway
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.donation import Donation
-from glassgrad.engines.native.emit import I8, I32, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Apply, Buffer, walk
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.memory import Memory
+from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.planner import Planner
-from glassgrad.engines.native.products import emit_multiply
+from glassgrad.engines.native.products import cut_of, emit_multiply
 from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.row_blocks import emit_rows, in_row_blocks
 from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
+from glassgrad.engines.native.shares import emit_share
 from glassgrad.engines.native.step import Multiply, Rows, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
@@ -79,7 +81,7 @@ class NativeProgram:
         self.text_size = len(code.text)
         cache = ObjectCache(user_cache_folder()) if cache is None else cache
         obj, self.cache_hit = compiled(code.text, self.target, cache, __version__)
-        self.code_size = len(obj)
+        self.code_size, self.shared = len(obj), bool(code.parts)
         self._link(obj, code, receiver or self._converted)
         self.compile_seconds = time.perf_counter() - started
 
@@ -111,11 +113,12 @@ class NativeProgram:
         self.arena = Arenas(code.arena_bytes)
         self.fast = receiver
         exports = ["kernel"]
+        known = underway.addresses() if self.long else {}
         if code.entry is not None:
             self._call = FastCall(self.signature, code.entry.keys, self.arena)
-            known = self._call.symbols() | (underway.addresses() if self.long else {})
-            imports |= {n: known[n] for n in code.module.foreign() if n in known}
+            known |= self._call.symbols()
             exports.append(ENTRY)
+        imports |= {n: known[n] for n in code.module.foreign() if n in known}
         self._linked = Linked(obj, self.target, exports, imports)
         address = self._linked.address
         self._kernel = Kernel(address["kernel"], self.arena, self.long)
@@ -135,6 +138,8 @@ class NativeProgram:
             raise TypeError(
                 f"{self.name}() takes {len(self.inputs)} arrays, {len(arrays)} were given"
             )
+        if self.shared:
+            threads.ready()
         ready = [argument(x, node) for x, node in zip(arrays, self.inputs)]
         for i in self.donated.values():
             if ready[i] is not arrays[i] or not _is_free(ready, i):
@@ -234,10 +239,13 @@ class _Code:
         self.module = Module(self.target)
         self.emitted: dict[str, Function] = {}
         self.shared: dict[Key, Function] = {}
+        self.parts: dict[str, int] = {}  # of the functions of steps that are cut
         self.arena_bytes = layout.size
         kernel = self._kernel("kernel", program.steps, layout)
         self.entry = (
-            Entry(self.module, program.signature, kernel, program.long) if pyabi.usable() else None
+            Entry(self.module, program.signature, kernel, program.long, bool(self.parts))
+            if pyabi.usable()
+            else None
         )
         self.text = self.module.text()
 
@@ -294,12 +302,17 @@ class _Code:
                 self._run(f, f"{name}_row{i}", step, key, offsets)
                 continue
             known = {b: pointer(b) for b in operands(step)}
-            if isinstance(step, Multiply):
+            if isinstance(step, Multiply) and cut_of(step, self.target) is None:
                 scratch = f.at(arena, I8, layout.scratch)
                 emit_multiply(self.module, f, step, known, scratch, f"{name}_product{i}")
+                continue
+            function = self._function(step, f"{name}_step{i}", list(known), layout, inner)
+            pointers = list(known.values())
+            if parts := self.parts.get(function.name):
+                table = f.at(arena, I8, layout.table)
+                emit_share(f, function, parts, pointers, arena, table, step.checked)
             else:
-                function = self._function(step, f"{name}_step{i}", list(known), inner)
-                f.call(function, VOID, *known.values(), arena)
+                f.call(function, VOID, *pointers, arena)
 
     def _run(
         self, f: Function, name: str, step: Step, key: Key | None, offsets: np.ndarray
@@ -319,34 +332,50 @@ class _Code:
         f.loop(0, rows, 1, lambda i: f.call(g, VOID, arena, f.at(table, I32, i * width)) and None)
 
     def _function(
-        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, list[Function]]
-    ) -> Function:
-        """The function of a step other than a product; equal ones are shared."""
+        self, step: Step, name: str, buffers: Sequence[Buffer], layout: Layout,
+        inner: dict[int, list[Function]], cuts: bool = True,
+    ) -> Function:  # fmt: skip
+        """The function of a step; equal ones have one."""
+        wanted = cost.parts(step) if cuts else 1
         key = key_of(step, buffers)
-        if key is None or key not in self.shared:
-            made = self._emitted(step, name, buffers, inner)
-            if key is None:
-                return made
-            self.shared[key] = made
+        if key is None:
+            return self._emitted(step, name, buffers, layout, inner, wanted)
+        key = wanted, key
+        if key not in self.shared:
+            self.shared[key] = self._emitted(step, name, buffers, layout, inner, wanted)
         return self.shared[key]
 
     def _emitted(
-        self, step: Step, name: str, buffers: Sequence[Buffer], inner: dict[int, list[Function]]
-    ) -> Function:
-        g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1), "internal")
-        *pointers, status = g.params
-        known = dict(zip(buffers, pointers))
+        self, step: Step, name: str, buffers: Sequence[Buffer], layout: Layout,
+        inner: dict[int, list[Function]], wanted: int,
+    ) -> Function:  # fmt: skip
+        """The function ``(*buffers, status)``, and a number where the step is cut into parts."""
+        part = [I64] if wanted > 1 else []
+        g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1) + part, "internal")
+        status, *index = g.params[len(buffers) :]
+        known = dict(zip(buffers, g.params))
         emit_programs = PROGRAMS.get(type(step))
         if emit_programs is not None:
             emit_programs(g, step, known, status, *inner[id(step)])
         elif isinstance(step, Rows):
 
             def function(s: Step, i: int, used: Sequence[Buffer]) -> Function:
-                return self._function(s, f"{name}_{i}", used, inner)
+                return self._function(s, f"{name}_{i}", used, layout, inner, cuts=False)
 
-            emit_rows(g, step, known, status, function)
+            count = emit_rows(g, step, known, status, function, wanted, *index)
+            if index:
+                self.parts[name] = count
+        elif isinstance(step, Multiply):
+            cut = cut_of(step, self.target)
+            assert cut is not None
+            self.parts[name] = cut.count
+            scratch = g.at(status, I8, layout.scratch)
+            emit_multiply(self.module, g, step, known, scratch, f"{name}_product", *index)
         else:
-            emit_step(g, step, known, status)
+            range_ = Part(g, index[0], wanted) if index else None
+            emit_step(g, step, known, status, range_)
+            if range_ is not None:
+                self.parts[name] = range_.count
         g.ret()
         text = g.text().replace(f"@{name}(", "@(")
         if text in self.emitted:

@@ -227,9 +227,16 @@ class _Windows:
 
 def emit_rows(
     f: Function, step: Rows, pointers: Mapping[Buffer, Value], status: Value,
-    function: Callable[[Step, int, list[Buffer]], Function],
-) -> None:  # fmt: skip
-    """All turns, each a call of every step's function; `function` gives that, by its number."""
+    function: Callable[[Step, int, list[Buffer]], Function], wanted: int = 1,
+    part: Value | None = None,
+) -> int:  # fmt: skip
+    """All turns, each a call of every step's function; `function` gives that, by its number.
+
+    With a `part` it is the turns of that part, of about as many as are wanted. Gives their number.
+    """
+    total = step.turns[0].count
+    each = -(-total // wanted)
+    count = -(-total // each)
     size = {b: -(-b.nbytes // 64) * 64 for b in step.local}
     stack = f.stack(I8, max(1, sum(size.values())))
     place: dict[Buffer, Value] = {}
@@ -257,7 +264,14 @@ def emit_rows(
             for callee, used in calls:
                 f.call(callee, VOID, *(where(b, row) for b in used), status)
 
-        f.loop(0, turns.count, 1, turn)
+        if part is None:
+            f.loop(0, turns.count, 1, turn)
+        elif turns is step.turns[0]:
+            low, stop = part * each, part * each + each
+            f.loop(low, f.select(f.compare("slt", stop, total), stop, total), 1, turn)
+        else:
+            f.branch(f.compare("eq", part, count - 1), lambda turn=turn: turn(f.index(0)))
+    return count
 
 
 __all__ = ["emit_rows", "in_row_blocks"]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engines.native import cost
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.step import Step
@@ -40,7 +41,10 @@ def runs(
 ) -> Iterator[Run]:
     """All steps in order; `offsets` are those in an arena of `size` bytes."""
     lists = [operands(step) for _, step in steps]
-    keys = [key_of(step, buffers) for (_, step), buffers in zip(steps, lists)]
+    keys = [
+        key_of(step, buffers) if cost.parts(step) == 1 else None
+        for (_, step), buffers in zip(steps, lists)
+    ]
     if size >= _FARTHEST:
         often = set[Key]()
     else:

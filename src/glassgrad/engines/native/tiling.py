@@ -16,6 +16,7 @@ _COLUMNS = 512  # of one area
 _PACK_FROM = 65536  # bytes of an operand from which packing pays, if it is read often enough
 _ALIAS = 1024  # strides of a multiple of so many bytes fall on few lines of a cache
 _ALIGNMENT = 64
+_COPY = 30  # the time to pack an element, in multiplications and additions
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,11 @@ def _even(n: int, most: int, unit: int) -> int:
     return max(unit, -(-n // (parts * unit)) * unit)
 
 
-def tiling(p: Product, vector_bytes: int, registers: int) -> Tiling:
-    """The cut for a product on a machine with so many vector registers of that size."""
+def tiling(p: Product, vector_bytes: int, registers: int, threads: int = 1) -> Tiling:
+    """The cut for a product on a machine with so many vector registers of that size.
+
+    With more `threads` than one the areas are such that these share them best.
+    """
     size = p.element.itemsize
     full = vector_bytes // size
     lanes = min(full, 1 << max(0, p.n - 1).bit_length())
@@ -102,12 +106,40 @@ def tiling(p: Product, vector_bytes: int, registers: int) -> Tiling:
     many = p.m >= 4 * rows
     packs_b = (p.b[1] != 1 and p.n > 1) or (many and p.k * p.n * size >= _PACK_FROM)
     packs_a = _packs_a(p, rows, width)
+    if threads > 1:
+        area_rows, area_columns = _shared_areas(
+            p, threads, (area_rows, area_columns), (rows, width), (packs_a, packs_b)
+        )
     panel = _aligned(width * depth * size) if packs_b else 0
     block = _aligned(area_rows * depth * size) if packs_a else 0
     return Tiling(
         lanes if lanes > 1 else 0, rows, vectors, depth, area_rows, area_columns, packs_a, packs_b,
         panel, panel + block,
     )  # fmt: skip
+
+
+def _shared_areas(
+    p: Product, threads: int, most: tuple[int, int], units: tuple[int, int],
+    packs: tuple[bool, bool],
+) -> tuple[int, int]:  # fmt: skip
+    """The rows and columns of the areas that several threads take, `most` at most.
+
+    Each area packs what it reads for itself: small areas copy much, and of few large ones the last
+    is waited for.
+    """
+    sizes = [
+        {max(unit, -(-n // (parts * unit)) * unit) for parts in range(1, 17)}
+        for n, unit in zip((p.m, p.n), units)
+    ]
+    best, least = most, float("inf")
+    for rows in sorted({most[0], *(r for r in sizes[0] if r <= most[0])}, reverse=True):
+        for columns in sorted({most[1], *(c for c in sizes[1] if c <= most[1])}, reverse=True):
+            area = rows * columns + _COPY * (rows * packs[0] + columns * packs[1])
+            count = -(-p.m // rows) * -(-p.n // columns)
+            time = count * area / threads + area / 2
+            if time < 0.99 * least:
+                best, least = (rows, columns), time
+    return best
 
 
 def _packs_a(p: Product, rows: int, width: int) -> bool:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from glassgrad.engines.native import atomic, pyabi
+from glassgrad.engines.native import atomic, clock, pyabi, threads
 from glassgrad.engines.native.arena import Arena
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.crew import CREW, emit_crew
 from glassgrad.engines.native.emit import I1, I32, I64, PTR, VOID, Function, Module
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.runtime import python
@@ -38,14 +39,24 @@ def addresses() -> dict[str, int]:
     if pyabi.usable():
         _emit_run(module)
         exports.append("gg_run")
+    exports += emit_crew(module)
     obj, _ = compiled(module.text(), target, ObjectCache(user_cache_folder()), __version__)
-    known = pyabi.addresses() if pyabi.usable() else {}
+    known = _outside() | (pyabi.addresses() if pyabi.usable() else {})
     linked = Linked(obj, target, exports, {n: known[n] for n in module.foreign()})
     _LINKED.append(linked)
     return linked.address
 
 
 _LINKED: list[Linked] = []
+
+
+def _outside() -> dict[str, int]:
+    """What the crew's code names; a lock's functions are 0 where this Python has none."""
+    found = {CREW: threads.MEMORY, **clock.addresses()}
+    for name in ("PyThread_acquire_lock", "PyThread_release_lock"):
+        code = getattr(getattr(ctypes, "pythonapi", None), name, None)
+        found[name] = 0 if code is None else ctypes.cast(code, ctypes.c_void_p).value or 0
+    return found
 
 
 def _emit_take(module: Module) -> None:

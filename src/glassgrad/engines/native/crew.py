@@ -1,0 +1,262 @@
+"""The crew: workers that take parts of a step, in machine code.
+
+A job is a function, a context and a number of parts. One word, the ticket, holds the number of the
+job and which of its parts nobody has taken; whoever swaps it for the same with one part less may
+run that part. The caller takes parts from the front, the workers from the back, so that each finds
+in its cache what it wrote in the step before. The caller runs whatever is left itself: a worker
+that sleeps, or that the system does not run, is not waited for, unless it has begun a part.
+
+A worker without work looks at the ticket for a moment, then sleeps on a lock of its own. A second
+caller does not wait for the crew: it runs its parts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from glassgrad.engines.native import atomic
+from glassgrad.engines.native.clock import emit_now, now
+from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.runtime import need, python
+
+MOST = 64  # workers
+MOST_PARTS = 1 << 15
+TICKET, DONE, JOB, BUSY, ADMITTED, READY = 0, 64, 128, 192, 256, 264  # in the crew's memory
+WAITS, WAIT_LOCK = 72, 272  # whether the caller sleeps, and on what
+BALANCE, ALONE_UNTIL, REST = 280, 288, 296  # nanoseconds: saved of late; rests until, for
+ASLEEP = 320  # a word for each worker
+LOCKS = ASLEEP + 8 * MOST
+BYTES = LOCKS + 8 * MOST
+CREW = "crew"  # the symbol of that memory
+
+_LOOKS = 3000  # at the ticket, before a worker sleeps: some 100 microseconds
+_ENOUGH = 1_000_000  # nanoseconds of waiting for workers, more than they saved, and they rest
+SHORTEST, _LONGEST = 20_000_000, 640_000_000  # rests, each twice the one before
+_SPINS = 1000  # of the caller that waits for a last part, before it sleeps
+
+
+def emit_crew(module: Module) -> list[str]:
+    """The functions ``gg_share`` and ``gg_worker``; their names."""
+    emit_now(module)
+    _emit_wake(module)
+    _emit_share(module)
+    _emit_worker(module)
+    return ["gg_share", "gg_worker"]
+
+
+def _word(f: Function, offset: int, index: Value | int = 0) -> Value:
+    """The address of a word of the crew's memory."""
+    return f.at(f.at(f.symbol(CREW), I8, offset), I64, index)
+
+
+def _until(f: Function, turn: Callable[[str], None]) -> None:
+    """Repeats `turn(out)`, which jumps to the label `out` to end it."""
+    head, out = f.label("again"), f.label("out")
+    f.jump(head)
+    f.begin(head)
+    turn(out)
+    f.jump(head)
+    f.begin(out)
+
+
+def _parts(f: Function, ticket: Value) -> tuple[Value, Value]:
+    """The first part that nobody has taken, and the one after the last."""
+    return f.binary("and", f.binary("lshr", ticket, 16), 0xFFFF), f.binary("and", ticket, 0xFFFF)
+
+
+def _counted(f: Function, slot: Value) -> Value:
+    """Adds one to a counter on the stack; what it was."""
+    before = f.load(I64, slot)
+    f.store(before + 1, slot)
+    return before
+
+
+# -- the caller ---------------------------------------------------------------
+
+
+def _emit_share(module: Module) -> None:
+    """``void (function, context, parts)``: the function, called for each part, by the crew."""
+    f = module.function("gg_share", VOID, [PTR, PTR, I64])
+    function, context, count = f.params
+    mine, spins = f.stack(I64), f.stack(I64)
+    alone = f.label("alone")
+    admitted = atomic.read(f, I64, _word(f, ADMITTED))
+    need(f, f.compare("sgt", count, 1), alone)
+    need(f, f.compare("sgt", admitted, 0), alone)
+    start = now(f)
+    need(f, f.compare("sge", start, f.load(I64, _word(f, ALONE_UNTIL))), alone)
+    need(f, atomic.swap_if(f, _word(f, BUSY), f.index(0), f.index(1)), alone)
+    atomic.write(f, function, _word(f, JOB))
+    atomic.write(f, context, _word(f, JOB, 1))
+    atomic.write(f, f.index(0), _word(f, DONE))
+    number = f.binary("lshr", atomic.read(f, I64, _word(f, TICKET)), 32) + 1
+    atomic.write(f, f.binary("or", f.binary("shl", number, 32), count), _word(f, TICKET))
+    atomic.fence(f)
+    f.call("gg_wake", VOID, f.select(f.compare("slt", admitted, count), admitted, count - 1))
+    for slot in (mine, spins):
+        f.store(f.index(0), slot)
+    _until(f, lambda out: _take(f, function, context, mine, out))
+    taken, own = now(f), f.load(I64, mine)
+    _until(f, lambda out: _wait(f, count - own, spins, out))
+    _weigh(f, taken - start, now(f) - taken, own, count - own)
+    atomic.write(f, f.index(0), _word(f, BUSY))
+    f.ret()
+    f.begin(alone)
+    f.loop(0, count, 1, lambda i: f.call_pointer(function, VOID, context, i) and None)
+    f.ret()
+
+
+def _take(f: Function, function: Value, context: Value, mine: Value, out: str) -> None:
+    """The caller takes the first part that is left."""
+    ticket = atomic.read(f, I64, _word(f, TICKET))
+    front, back = _parts(f, ticket)
+    need(f, f.compare("ult", front, back), out)
+
+    def run() -> None:
+        f.call_pointer(function, VOID, context, front)
+        _counted(f, mine)
+
+    f.branch(atomic.swap_if(f, _word(f, TICKET), ticket, ticket + (1 << 16)), run)
+
+
+def _wait(f: Function, others: Value, spins: Value, out: str) -> None:
+    """Until the workers have finished what they have begun."""
+
+    def more() -> Value:
+        return f.compare("slt", atomic.read(f, I64, _word(f, DONE)), others)
+
+    def sleep() -> None:  # woken by the next part that is finished
+        atomic.exchange(f, _word(f, WAITS), f.index(1))
+        atomic.fence(f)
+        f.branch(more(), rest, take_back)
+
+    def rest() -> None:
+        lock = f.load(PTR, _word(f, WAIT_LOCK))
+        python(f, "PyThread_acquire_lock", I32, lock, f.const(I32, 1))
+
+    def take_back() -> None:
+        had = atomic.exchange(f, _word(f, WAITS), f.index(0))
+        f.branch(f.compare("eq", had, 0), rest)
+
+    need(f, more(), out)
+    short = f.compare("slt", _counted(f, spins), _SPINS)
+    f.branch(short, lambda: atomic.pause(f), sleep)
+
+
+def _weigh(f: Function, spent: Value, waited: Value, own: Value, others: Value) -> None:
+    """Whether the crew is worth its while; where it was not of late, it rests for some time.
+
+    The parts of the workers would have taken the caller as long as its own have, at least one; it
+    has waited instead.
+    """
+    each = f.binary("sdiv", spent, f.select(f.compare("sgt", own, 1), own, 1))
+    balance = f.load(I64, _word(f, BALANCE)) + each * others - waited
+    good, poor = f.compare("sgt", balance, _ENOUGH), f.compare("slt", balance, -_ENOUGH)
+    f.store(f.select(poor, f.index(0), f.select(good, _ENOUGH, balance)), _word(f, BALANCE))
+    rest = f.load(I64, _word(f, REST))
+
+    def pause() -> None:
+        f.store(now(f) + rest, _word(f, ALONE_UNTIL))
+        longer = rest + rest
+        f.store(f.select(f.compare("slt", longer, _LONGEST), longer, _LONGEST), _word(f, REST))
+
+    f.branch(poor, pause)
+    f.branch(good, lambda: f.store(f.index(SHORTEST), _word(f, REST)))
+
+
+def _emit_wake(module: Module) -> None:
+    """``void (count)``: wakes those of the first workers that sleep."""
+    f = module.function("gg_wake", VOID, [I64])
+
+    def one(i: Value) -> None:
+        asleep = _word(f, ASLEEP, i)
+
+        def wake() -> None:
+            had = atomic.exchange(f, asleep, f.index(0))
+            lock = f.load(PTR, _word(f, LOCKS, i))
+            f.branch(
+                f.compare("ne", had, 0),
+                lambda: python(f, "PyThread_release_lock", VOID, lock) and None,
+            )
+
+        f.branch(f.compare("ne", atomic.read(f, I64, asleep), 0), wake)
+
+    f.loop(0, f.params[0], 1, one)
+    f.ret()
+
+
+# -- a worker -----------------------------------------------------------------
+
+
+def _emit_worker(module: Module) -> None:
+    """``void (number)``: the life of a worker; does not return."""
+    f = module.function("gg_worker", VOID, [I64])
+    (me,) = f.params
+    looks = f.stack(I64)
+    f.store(f.index(0), looks)
+
+    def turn(out: str) -> None:
+        del out
+        ticket = atomic.read(f, I64, _word(f, TICKET))
+        f.branch(
+            _has_work(f, ticket, me),
+            lambda: _work(f, ticket, looks),
+            lambda: _look_or_sleep(f, me, looks),
+        )
+
+    _until(f, turn)
+    f.ret()
+
+
+def _has_work(f: Function, ticket: Value, me: Value) -> Value:
+    front, back = _parts(f, ticket)
+    admitted = f.compare("slt", me, atomic.read(f, I64, _word(f, ADMITTED)))
+    return f.compare("ult", front, back) & admitted
+
+
+def _work(f: Function, ticket: Value, looks: Value) -> None:
+    """Takes the last part that is left, and runs it."""
+    function, context = (atomic.read(f, PTR, _word(f, JOB, i)) for i in range(2))
+    last = _parts(f, ticket)[1] - 1
+
+    def run() -> None:
+        f.call_pointer(function, VOID, context, last)
+        atomic.add(f, _word(f, DONE), f.index(1))
+        atomic.fence(f)
+        f.branch(f.compare("ne", atomic.read(f, I64, _word(f, WAITS)), 0), wake)
+        f.store(f.index(0), looks)
+
+    def wake() -> None:
+        had = atomic.exchange(f, _word(f, WAITS), f.index(0))
+        lock = f.load(PTR, _word(f, WAIT_LOCK))
+        release = "PyThread_release_lock"
+        f.branch(f.compare("ne", had, 0), lambda: python(f, release, VOID, lock) and None)
+
+    f.branch(atomic.swap_if(f, _word(f, TICKET), ticket, ticket - 1), run)
+
+
+def _look_or_sleep(f: Function, me: Value, looks: Value) -> None:
+    f.branch(
+        f.compare("slt", _counted(f, looks), _LOOKS),
+        lambda: atomic.pause(f),
+        lambda: _sleep(f, me, looks),
+    )
+
+
+def _sleep(f: Function, me: Value, looks: Value) -> None:
+    """Until woken; work that came meanwhile is seen here, or its caller sees the sleeper."""
+    asleep = _word(f, ASLEEP, me)
+    atomic.exchange(f, asleep, f.index(1))
+    atomic.fence(f)
+    f.store(f.index(0), looks)
+    missed = _has_work(f, atomic.read(f, I64, _word(f, TICKET)), me)
+
+    def rest() -> None:
+        lock = f.load(PTR, _word(f, LOCKS, me))
+        python(f, "PyThread_acquire_lock", I32, lock, f.const(I32, 1))
+
+    def take_back() -> None:  # unless a caller has done so, and has opened the lock
+        had = atomic.exchange(f, asleep, f.index(0))
+        f.branch(f.compare("eq", had, 0), rest)
+
+    f.branch(missed, take_back, rest)

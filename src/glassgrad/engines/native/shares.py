@@ -1,0 +1,46 @@
+"""Steps that are cut into parts, which the crew takes.
+
+A part is a call of the step's function with the number of the part. How a step is cut depends on
+its shape and cost alone, never on the number of threads: the code is the same for all, and, since a
+cut leaves each element's computation as it is, so are the bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glassgrad.engines.native import atomic
+from glassgrad.engines.native.emit import I32, I64, PTR, VOID, Function, Module, Value
+
+
+def emit_share(
+    f: Function, function: Function, parts: int, pointers: Sequence[Value], arena: Value,
+    table: Value, checked: bool,
+) -> None:  # fmt: skip
+    """The call of a step's function ``(*pointers, status, part)`` for each part."""
+    for i, pointer in enumerate((*pointers, arena)):
+        f.store(pointer, f.at(table, PTR, i))
+    f.module.declare("gg_share", VOID, [PTR, PTR, I64])
+    job = _job(f.module, function, len(pointers), checked)
+    f.call("gg_share", VOID, f.address_of(job), table, f.index(parts))
+
+
+def _job(module: Module, function: Function, count: int, checked: bool) -> Function:
+    """The function ``(table, part)`` that finds the buffers in a table."""
+    name = f"{function.name}_part"
+    if name in module.functions:
+        return module.functions[name]
+    f = module.function(name, VOID, [PTR, I64], "internal")
+    table, part = f.params
+    *pointers, arena = (f.load(PTR, f.at(table, PTR, i)) for i in range(count + 1))
+    if not checked:
+        f.call(function, VOID, *pointers, arena, part)
+        f.ret()
+        return f
+    own = f.stack(I32)  # several threads would overwrite each other's status
+    f.store(f.const(I32, 0), own)
+    f.call(function, VOID, *pointers, own, part)
+    found = f.load(I32, own)
+    f.branch(f.compare("ne", found, 0), lambda: atomic.join(f, arena, found) and None)
+    f.ret()
+    return f
