@@ -48,23 +48,23 @@ class Classifier:
         }
 
     def glassgrad(self) -> Step:
-        """`gg.nn.MLP` and an optimiser of `gg.optim` in one compiled step."""
+        """Plain NumPy, a loss of `gg.nn` and an optimiser of `gg.optim` in one compiled step."""
         import glassgrad as gg
 
         params, x, labels = self.start()
-        layers = (gg.nn.Linear(np.ascontiguousarray(w.T), b) for w, b in params)
-        model = gg.nn.MLP(tuple(layers), "relu")
         optimiser = gg.optim.Adam(self.rate) if self.adam else gg.optim.SGD(self.rate)
 
-        def loss(model: Any, x: Any, labels: Any) -> Any:
-            return gg.nn.cross_entropy(model(x), labels)
+        def loss(params: Any, x: Any, labels: Any) -> Any:
+            for w, b in params[:-1]:
+                x = np.maximum(x @ w + b, 0)
+            return gg.nn.cross_entropy(x @ params[-1][0] + params[-1][1], labels)
 
         def train(carried: Any, x: Any, labels: Any) -> Any:
-            model, state = carried
-            value, grads = gg.value_and_grad(loss)(model, x, labels)
-            return value, optimiser.step(model, grads, state)
+            params, state = carried
+            value, grads = gg.value_and_grad(loss)(params, x, labels)
+            return value, optimiser.step(params, grads, state)
 
-        return glassgrad_loop(train, (model, optimiser.init(model)), [(x, labels)])
+        return glassgrad_loop(train, (params, optimiser.init(params)), [(x, labels)])
 
     def jax_jit(self) -> Step:
         """`jax.jit` of the whole step."""
