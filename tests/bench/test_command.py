@@ -88,6 +88,6 @@ def test_tables():
     (row,) = summary_rows([report])
     assert row == ("W1", "x / glassgrad", "45 x", "", "at least 40 x", "reached")
     assert plain(("", "median"), [("a", "1 s")]).splitlines() == ["   median", "a     1 s"]
-    assert rich_table("t", ("", "median"), [("a", "1 s")]).row_count == 1
+    assert rich_table(("", "median"), [("a", "1 s")]).row_count == 1
     assert json.loads(as_json({}, [report]))["workloads"][0]["verdicts"][0]["reached"] is True
     assert figure(0.0, "s") == "0 ns" and figure(2_500_000_000.0, "bytes") == "2,384 MiB"

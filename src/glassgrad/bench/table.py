@@ -78,12 +78,12 @@ def is_figure(heading: str) -> bool:
     return heading in ("median", "minimum", "bar", "time")
 
 
-def rich_table(title: str, headings: Sequence[str], rows: Cells) -> Any:
+def rich_table(headings: Sequence[str], rows: Cells) -> Any:
     """The same for a terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right" if is_figure(heading) else "left")
     for row in rows:

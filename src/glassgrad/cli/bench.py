@@ -111,7 +111,8 @@ class Printer:
         if self.console is None:
             print(title, plain(headings, rows), sep="\n", flush=True)
         else:
-            self.console.print(rich_table(title, headings, rows))
+            self.console.print(title, style="bold", markup=False)
+            self.console.print(rich_table(headings, rows))
 
     def report(self, report: Report) -> None:
         """The times of one workload, its bars, and who is left out."""
