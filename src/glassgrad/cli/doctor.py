@@ -62,14 +62,13 @@ def clear_cache() -> str:
 
 def machine_facts() -> Iterator[Fact]:
     """Versions and processor."""
-    from glassgrad.bench.machine import cores, describe, versions
+    from glassgrad.bench.machine import describe, versions
 
     about = describe()
     yield Fact("versions", ", ".join(f"{n} {v}" for n, v in versions().items()))
     yield Fact("system", about["system"])
     yield Fact("processor", about["processor"])
     yield Fact("load", about["load"])
-    yield Fact("threads", f"{cores()} can run at once")
 
 
 def engine_facts() -> Iterator[Fact]:
@@ -83,6 +82,7 @@ def engine_facts() -> Iterator[Fact]:
         return
     from glassgrad.engines.native.pyabi import usable
     from glassgrad.engines.native.target import Target, llvm_version
+    from glassgrad.engines.native.threads import threads
 
     target = Target.host()
     on = {name[1:] for name in target.features.split(",") if name.startswith("+")}
@@ -92,6 +92,7 @@ def engine_facts() -> Iterator[Fact]:
         f"{target.cpu}, vectors of {8 * target.vector_bytes} bits, {target.registers} registers, "
         f"LLVM {llvm_version().split()[0]}",
     )
+    yield Fact("threads", f"{threads()} share a long step")
     yield Fact("calls", "from machine code" if usable() else "through ctypes, slower")
 
 

@@ -14,86 +14,24 @@ A result that takes a donated argument's memory is that argument, handed back.
 from __future__ import annotations
 
 import ctypes
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from types import MemberDescriptorType
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from glassgrad.engines.native import pyabi, runtime, threads
 from glassgrad.engines.native.crew import CREW, READY
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
+from glassgrad.engines.native.signature import (
+    ArraySpec,
+    Fixed,
+    Part,
+    Signature,
+    Tree,
+    handed_back,
+    is_named_tuple,
+    is_record,
+)
 from glassgrad.engines.native.underway import Arenas
-
-
-@dataclass(frozen=True)
-class ArraySpec:
-    """The shape and dtype of one argument or result.
-
-    `scalar`: returned as a NumPy scalar. `takes`: "array", "float" (a Python float, exactly),
-    "both", or "never" (all goes to the receiver). `written`: an argument whose memory a result
-    takes; that result has the argument's number as its `donor`.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    scalar: bool = False
-    takes: str = "both"
-    written: bool = False
-    donor: int = -1
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """An object that is part of the structure: an argument must be this very one."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Tree:
-    """A container of leaves: `kind` is tuple, list, dict, a named tuple or a dataclass.
-
-    Children are trees, `Fixed`, or numbers: the index of an `ArraySpec`. A dict has its `keys` in
-    the order of the children, a dataclass (one that `is_record`) the names of its fields.
-    """
-
-    kind: type
-    children: tuple[Part, ...]
-    keys: tuple[Any, ...] = ()
-
-
-Part = int | Tree | Fixed
-
-
-@dataclass(frozen=True)
-class Signature:
-    """All that is known of a program's calls. `result` may be one number: a bare result."""
-
-    inputs: tuple[ArraySpec, ...]
-    outputs: tuple[ArraySpec, ...]
-    arguments: tuple[Part, ...]
-    result: Part
-
-    @staticmethod
-    def flat(inputs: Sequence[ArraySpec], outputs: Sequence[ArraySpec]) -> Signature:
-        """Arrays in, a tuple of arrays out."""
-        return Signature(
-            tuple(inputs), tuple(outputs), tuple(range(len(inputs))),
-            Tree(tuple, tuple(range(len(outputs)))),
-        )  # fmt: skip
-
-    def donating(self, donated: Mapping[int, int]) -> Signature:
-        """The same calls, where some results (by number) take the memory of arguments."""
-        inputs, outputs = list(self.inputs), list(self.outputs)
-        for o, i in donated.items():
-            inputs[i] = replace(inputs[i], takes="array", written=True)
-            outputs[o] = replace(outputs[o], scalar=False, donor=i)
-        return replace(self, inputs=tuple(inputs), outputs=tuple(outputs))
-
 
 ENTRY = "call"
 _ARGUMENTS, _RESULTS, _POOL = "argument_records", "result_records", "result_pool"
@@ -125,6 +63,8 @@ class Entry:
         n, m = len(s.inputs), len(s.outputs)
         inputs, outputs, arrays = (f.stack(PTR, max(1, k)) for k in (n, m, m))
         self.few = f.stack(PTR, 2)
+        self.back = handed_back(s)
+        self.places = {id(tree): f.stack(PTR, 1) for tree in self.back.values()}
         leaves = f.params[1]
         if s.arguments != tuple(range(n)):
             leaves = f.stack(PTR, max(1, n))
@@ -186,6 +126,8 @@ class Entry:
     def _match(self, tree: Part, x: Value, leaves: Value) -> None:
         """Takes a container apart; its leaves go to their places in the table."""
         f = self.f
+        if id(tree) in self.places:
+            f.store(x, self.places[id(tree)])
         if isinstance(tree, int):
             f.store(x, f.at(leaves, PTR, tree))
             return
@@ -270,6 +212,10 @@ class Entry:
         if isinstance(tree, Fixed):
             python(f, "Py_IncRef", VOID, held := self._key(tree.value))
             return held
+        if id(tree) in self.back:
+            given = f.load(PTR, self.places[id(self.back[id(tree)])])
+            runtime.hold(f, given)
+            return given
         if not issubclass(tree.kind, tuple | list | dict):
             return self._build_record(tree, arrays, records)
         if tree.kind not in (tuple, list, dict):
@@ -326,36 +272,6 @@ def _only_scalars(tree: Part, outputs: Sequence[ArraySpec]) -> bool:
     if not isinstance(tree, Tree) or tree.kind is not tuple or not tree.children:
         return False
     return all(_only_scalars(child, outputs) for child in tree.children)
-
-
-def is_record(kind: type, names: Sequence[str]) -> bool:
-    """Whether a class is made by storing its fields: a dataclass that does nothing besides."""
-    params = vars(kind).get("__dataclass_params__")
-    if params is None or not params.init or hasattr(kind, "__post_init__"):
-        return False
-    if kind.__new__ is not object.__new__ or not _is_generated(kind.__init__):
-        return False
-    if kind.__getattribute__ is not object.__getattribute__:
-        return False
-    return [f.name for f in fields(kind)] == list(names) and all(
-        _is_stored(inspect.getattr_static(kind, name, None)) for name in names
-    )
-
-
-def is_named_tuple(kind: type) -> bool:
-    """Whether a class is a named tuple that does nothing besides."""
-    return issubclass(kind, tuple) and _is_generated(kind.__new__)
-
-
-def _is_generated(function: Any) -> bool:
-    """Whether dataclasses or namedtuple wrote a function."""
-    code = getattr(function, "__code__", None)
-    return code is not None and code.co_filename.startswith("<")
-
-
-def _is_stored(found: Any) -> bool:
-    """Whether reading and writing an attribute of a class meets no code of its own."""
-    return isinstance(found, MemberDescriptorType) or not hasattr(type(found), "__set__")
 
 
 class FastCall:

@@ -25,7 +25,7 @@ KEPT = 2  # results remembered for each output
 FIELDS = 10  # words of a record
 DESCR, SCALAR_TYPE, DIMS, NDIM, ORDER, TAKES, AS_SCALAR, NEEDS, DONOR, BYTES = range(FIELDS)
 TAKES_FLOAT, TAKES_SCALAR, TAKES_ARRAY = 1, 2, 4
-BY_NUMPY, BY_US = 1, 2  # who makes a scalar
+BY_NUMPY, BY_US, HELD = 1, 2, 3  # who makes a scalar; an array that its container hands back
 _EXPORTS = (
     "gg_arguments", "gg_apart", "gg_results", "gg_release", "gg_leaf", "gg_tuple", "gg_renew",
     "gg_retuple",
@@ -53,6 +53,8 @@ class Records:
 
 def _scalar(spec: Any) -> int:
     """Who makes the scalar of a result, if it is one: True and False are made once and for all."""
+    if spec.held:
+        return HELD
     plain = spec.dtype.kind != "b" and spec.dtype.type.__basicsize__ == pyabi.SCALAR_SIZE
     return (BY_US if plain else BY_NUMPY) if spec.scalar else 0
 
@@ -291,8 +293,13 @@ def _emit_results(module: Module) -> None:
 
         def handed() -> list[Value]:
             x = f.load(PTR, f.at(objects, PTR, donor))
-            hold(f, x)
-            f.store(x, place)
+            held = f.compare("eq", _word(f, record, AS_SCALAR), HELD)
+
+            def take() -> None:
+                hold(f, x)
+                f.store(x, place)
+
+            f.branch(~held, take)
             return [f.load(PTR, f.at(given, PTR, donor))]
 
         def made_anew() -> list[Value]:
