@@ -34,23 +34,29 @@ class Mismatch:
         )
 
 
-def mismatch(graph: RandomGraph, found: Sequence[Any], seed: int = 0) -> Mismatch | None:
-    """The first element of `found` that no correct engine gives; None where all are right."""
+def mismatch(
+    graph: RandomGraph, found: Sequence[Any], seed: int = 0, loose: float = 0.0
+) -> Mismatch | None:
+    """The first element of `found` that no correct engine gives; None where all are right.
+
+    `loose` is a relative error that is allowed besides.
+    """
     wanted = [graph.values[y] for y in graph.outputs]
     if all(np.array_equal(a, b) for a, b in zip(found, wanted)):
         return None
-    wrong = _outside(graph, found, wanted, SAMPLES, seed)
-    return wrong and _outside(graph, found, wanted, MORE, seed + 1)
+    wrong = _outside(graph, found, wanted, SAMPLES, seed, loose)
+    return wrong and _outside(graph, found, wanted, MORE, seed + 1, loose)
 
 
 def _outside(
-    graph: RandomGraph, found: Sequence[Any], wanted: Sequence[Any], samples: int, seed: int
-) -> Mismatch | None:
+    graph: RandomGraph, found: Sequence[Any], wanted: Sequence[Any], samples: int, seed: int,
+    loose: float,
+) -> Mismatch | None:  # fmt: skip
     rng = np.random.default_rng(seed)
     given = {x: graph.values[x] for x in graph.inputs}
     runs = [perturbed(graph.outputs, given, rng) for _ in range(samples)]
     for i, (x, y, *noisy) in enumerate(zip(found, wanted, *runs)):
-        allowed = _allowed(np.asarray(y), noisy)
+        allowed = _allowed(np.asarray(y), noisy) + loose * np.abs(np.asarray(y, np.float64))
         if x.shape != y.shape or x.dtype != y.dtype:
             return Mismatch(i, (), (x.shape, x.dtype), (y.shape, y.dtype), 0.0)
         with np.errstate(invalid="ignore"):

@@ -91,10 +91,11 @@ def _by_blocks(
     if len(rows) < 2 or inner < TALL or inner * prod(size[i] for i in columns) < _LARGE:
         return False
     _, view = p.stored_view(node.inputs[which], {})
-    view = view.transpose([labels.index(i) for g in (batch, rows, columns) for i in g])
-    if _as_matrices(view, (batch, rows, columns), size) is not None:
+    own = [i for i in batch if i in labels]
+    view = view.transpose([labels.index(i) for g in (own, rows, columns) for i in g])
+    if _as_matrices(view, (own, rows, columns), size) is not None:
         return False
-    return _as_matrices(view, ((*batch, rows[0]), rows[1:], columns), size) is not None
+    return _as_matrices(view, ((*own, rows[0]), rows[1:], columns), size) is not None
 
 
 def _copied(p: Planner, node: Node, buffer: Buffer, view: Strided) -> tuple[Buffer, Strided]:
