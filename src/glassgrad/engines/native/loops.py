@@ -9,7 +9,16 @@ from typing import Any
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.convert import to_memory
 from glassgrad.engines.native.emit import I1, Function, Value, of_dtype
-from glassgrad.engines.native.expression import Buffer, Expr, Gather, Load, Store, loads, walk
+from glassgrad.engines.native.expression import (
+    Apply,
+    Buffer,
+    Expr,
+    Gather,
+    Load,
+    Store,
+    loads,
+    walk,
+)
 from glassgrad.engines.native.flat import FlatNest, suits
 from glassgrad.engines.native.nest import Nest, Part, vector_lanes
 from glassgrad.engines.native.numbering import emit_numbers
@@ -29,6 +38,9 @@ from glassgrad.engines.native.step import (
 )
 from glassgrad.engines.native.strided import collapse
 from glassgrad.graph.dtype import BOOL
+
+Point = tuple[Value, Value | None]  # the first lane's place, and the mask of a last vector
+_SIMPLE = 8  # operations of a sum over columns that is written out for several vectors
 
 
 def emit_step(
@@ -245,43 +257,68 @@ class _Reducer:
     # -- the last axis is kept ------------------------------------------------
 
     def _columns(self) -> None:
-        """Vectors of kept elements; the rows are walked in chains."""
-        across(self.f, self.nest, self.dims, self.lanes, self._column)
+        """Vectors of kept elements, some side by side; the rows are walked in chains."""
+        f, n, lanes = self.f, self.dims[self.nest.vector or 0], self.lanes
+        group = lanes * self._beside()
+        whole = n // group * group
+        starts = range(0, group, lanes)
+        f.loop(0, whole, group, lambda i: self._some([(i + v, None) for v in starts]))
+        rest = [
+            (f.index(at), f.tail_mask(lanes, n - at) if n - at < lanes else None)
+            for at in range(whole, n, lanes)
+        ]
+        if rest:
+            self._some(rest)
 
-    def _column(self, i: Value | None, mask: Value | None) -> None:
+    def _beside(self) -> int:
+        """How many vectors are walked side by side: rows are then read a few lines at a time."""
+        exprs = [x for x in walk(self.step.roots()) if isinstance(x, Apply | Gather)]
+        if len(exprs) > _SIMPLE or any(x.dtype != self.step.seed.dtype for x in exprs):
+            return 1
+        return max(1, self.f.target.registers // 2 // CHAINS)
+
+    def _some(self, vectors: list[Point]) -> None:
+        """The columns of some vectors."""
         step, nest = self.step, self.nest
         order = self.reduced[:-1]
         rows = self.dims[self.reduced[-1]] if self.reduced else 1
-        count = min(CHAINS, max(1, rows))
+        count = min(CHAINS, max(1, rows)) * len(vectors)
         start = [self._identity(self.lanes)] * count
-        chains = nest.open(order, lambda c: self._rows(list(c), rows, i, mask), start)
-        memo: dict[Expr, Lanes] = {step.seed: self.k.wrap(self._tree(chains), step.seed.dtype)}
-        for load in step.early():
-            nest.value(load, i, mask, memo)
-        for store in step.stores:
-            nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
+        found = nest.open(order, lambda c: self._rows(list(c), rows, vectors), start)
+        for v, (i, mask) in enumerate(vectors):
+            total = self._tree(found[v :: len(vectors)])
+            memo: dict[Expr, Lanes] = {step.seed: self.k.wrap(total, step.seed.dtype)}
+            for load in step.early():
+                nest.value(load, i, mask, memo)
+            for store in step.stores:
+                nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
 
-    def _rows(
-        self, chains: list[Value], rows: int, i: Value | None, mask: Value | None
-    ) -> list[Value]:
-        f, count = self.f, len(chains)
+    def _rows(self, chains: list[Value], rows: int, vectors: list[Point]) -> list[Value]:
+        """Row r goes to chain r mod 4 of each vector; the chains of one row stand together."""
+        f, width = self.f, len(vectors)
+        count = len(chains) // width
 
-        def one(chain: Value) -> Value:
+        def one(row: Sequence[Value]) -> list[Value]:
             self.nest.hoist()
-            x = self.nest.value(self.step.operand, i, mask, {}).value
-            return self._combine(chain, x)
+            operands = (self.nest.value(self.step.operand, *at, {}).value for at in vectors)
+            return [self._combine(chain, x) for chain, x in zip(row, operands)]
 
         if not self.reduced:
-            return [one(chains[0])]
+            return one(chains)
         axis = self.reduced[-1]
         whole = rows // count * count
 
         def turn(r: Value, *inner: Value) -> list[Value]:
-            return [self.nest.inside(axis, r + j, lambda c=c: one(c)) for j, c in enumerate(inner)]
+            found: list[Value] = []
+            for j in range(count):
+                row = inner[j * width : (j + 1) * width]
+                found += self.nest.inside(axis, r + j, lambda row=row: one(row))
+            return found
 
         chains = f.loop(0, whole, count, turn, chains)
         for j, at in enumerate(range(whole, rows)):
-            chains[j] = self.nest.inside(axis, f.index(at), lambda c=chains[j]: one(c))
+            row = slice(j * width, (j + 1) * width)
+            chains[row] = self.nest.inside(axis, f.index(at), lambda c=chains[row]: one(c))
         return chains
 
 
