@@ -11,6 +11,7 @@ from campaign.engines import wrong_bit, wrong_number
 from campaign.graphs import random_graph
 from campaign.shrink import FOUND, load, save, shrunk
 from campaign.verdict import mismatch
+from glassgrad.engines.native import contraction, gemm, labels, long_sums, row_blocks, tiling
 
 PER_TEST = 20
 
@@ -25,6 +26,29 @@ def test_the_engines_agree(first):
 def test_fusion_changes_no_bit(first):
     for seed in range(first, first + PER_TEST):
         assert wrong_bit(random_graph(seed)) is None, seed
+
+
+@pytest.fixture
+def tiny_blocks(monkeypatch):
+    """What is done to large arrays only, done to small ones."""
+    small = {
+        row_blocks: {"_LARGE": 1, "_TURN": 64},
+        long_sums: {"ACROSS": 16, "DOWN": 8, "_SHARE": 4},
+        labels: {"TALL": 1, "LARGE": 1},
+        contraction: {"TALL": 1, "_LARGE": 1},
+        tiling: {"DEEPEST": 4, "_A_BYTES": 64, "_COLUMNS": 8, "_PACK_FROM": 1, "_ALIAS": 1},
+        gemm: {"_FAR": 0},
+    }
+    for module, numbers in small.items():
+        for name, number in numbers.items():
+            monkeypatch.setattr(module, name, number)
+
+
+@pytest.mark.parametrize("first", range(2000, 2060, PER_TEST))
+def test_blocks_rows_and_parts_are_right_at_their_smallest(first, tiny_blocks):
+    for seed in range(first, first + PER_TEST):
+        assert wrong_number(random_graph(seed)) is None, seed
+        assert seed % 4 or wrong_bit(random_graph(seed)) is None, seed
 
 
 @pytest.mark.parametrize("path", sorted(FOUND.glob("*.json")), ids=lambda p: p.stem)
