@@ -19,6 +19,8 @@ SPECS = [
     ("pbi,bj->pji", (7, 32, 16), (32, 9)), ("bi,pbj->pij", (32, 16), (7, 32, 9)),
     ("bi,pbj->jip", (32, 16), (7, 32, 9)), ("qpbi,qbj->qpji", (2, 3, 40, 12), (2, 40, 9)),
     ("pbi,bj->pji", (7, 32, 2), (32, 3)), ("abc,deb->dcae", (8, 33, 2), (7, 16, 33)),
+    ("pbi,rbjs->prsij", (3, 40, 12), (5, 40, 9, 8)),
+    ("pbi,bjrs->prjsi", (3, 40, 12), (40, 9, 10, 8)), ("pbi,jbr->pjri", (3, 40, 12), (9, 40, 8)),
 ]  # fmt: skip
 IN_PLACE = {0, 1, 2, 3, 6, 7, 8, 9, 11}  # of the specs: nothing is copied
 
