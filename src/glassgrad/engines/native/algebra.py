@@ -26,6 +26,8 @@ from glassgrad.engines.native import (
 )
 from glassgrad.engines.native.emit import I32, Function, Type, Value, of_dtype
 from glassgrad.engines.native.math_format import FORMATS, Format
+from glassgrad.engines.native.math_normal import NormalDistribution
+from glassgrad.engines.native.math_tanh import SoftGates
 from glassgrad.engines.native.outline import Rule, results
 from glassgrad.engines.native.whole_division import WholeDivision
 from glassgrad.graph.algebra import Algebra
@@ -91,7 +93,7 @@ class Lanes:
         return self.algebra.integer("ashr" if self.dtype.kind == "i" else "lshr", self, other)
 
 
-class LLVMAlgebra(WholeDivision, Algebra):
+class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
     """Functions on `Lanes`, emitted into the current block of a function.
 
     >>> from glassgrad.engines.native.emit import F32, VOID, Module

@@ -20,7 +20,7 @@ LOG2_E = 1.4426950408889634
 
 @dataclass(frozen=True)
 class _Table:
-    """Bounds beyond which the result is 0 or infinite for sure, ln 2 in two parts, polynomial."""
+    """Bounds beyond which e**x (and x e**x) is 0 or infinite for sure, ln 2 in two parts, polynomial."""
 
     low: float
     high: float
@@ -31,12 +31,12 @@ class _Table:
 
 TABLES: dict[DType, _Table] = {
     FLOAT32: _Table(
-        -104.0, 89.0, 0.693145751953125, 1.428606765330187e-06,
+        -112.0, 89.0, 0.693145751953125, 1.428606765330187e-06,
         (0.4999999701976776, 0.1666654348373413, 0.04166753962635994, 0.008366541005671024,
          0.0013861116021871567),
     ),
     FLOAT64: _Table(
-        -746.0, 710.0, 0.6931471805598903, 5.497923018708371e-14,
+        -760.0, 710.0, 0.6931471805598903, 5.497923018708371e-14,
         (0.5, 0.16666666666666677, 0.04166666666666662, 0.008333333333321457,
          0.0013888888888916044, 0.0001984126988650939, 2.480158725270527e-05,
          2.755724385907666e-06, 2.7557340400114586e-07, 2.5109150751440516e-08,
@@ -86,8 +86,13 @@ def exp(k: LLVMAlgebra, x: Lanes) -> Lanes:
 
 def scaled(k: LLVMAlgebra, e: Reduced) -> Lanes:
     """2**n (1 + r + rest)."""
+    return scale(k, fraction(k, e), e)
+
+
+def fraction(k: LLVMAlgebra, e: Reduced) -> Lanes:
+    """1 + r + rest."""
     y = ordered_sum(k, 1.0, e.r)
-    return scale(k, y.high + (y.low + e.rest), e)
+    return y.high + (y.low + e.rest)
 
 
 def scale(k: LLVMAlgebra, y: Lanes, e: Reduced) -> Lanes:

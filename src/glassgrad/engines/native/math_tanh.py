@@ -1,9 +1,10 @@
-"""tanh and sigmoid by one exp of a non-positive number, which their derivatives share."""
+"""tanh, sigmoid and silu by one exp of a non-positive number, which their derivatives share."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glassgrad.engines.native import math_exp
 from glassgrad.engines.native.math_double import exact_product
 from glassgrad.graph.dtype import FLOAT32, FLOAT64, DType
 
@@ -43,3 +44,21 @@ def sigmoid(k: LLVMAlgebra, x: Lanes) -> Lanes:
     y = above * inverse
     p = exact_product(k, y, sum_)
     return k.fma((above - p.high) - k.fma(y, lost, p.low), inverse, y)
+
+
+def silu(k: LLVMAlgebra, x: Lanes) -> Lanes:
+    """x/(1 + e) for x >= 0, x·e/(1 + e) below, where 2**n is put to the product: e may be tiny."""
+    reduced = math_exp.reduce(k, -k.abs(x))
+    fraction = math_exp.fraction(k, reduced)
+    inverse = 1 / (1 + math_exp.scale(k, fraction, reduced))
+    low = k.maximum(x, -1000.0)  # -1000*0, never -inf*0
+    below = math_exp.scale(k, low * inverse * fraction, reduced)
+    return k.where(k.less(x, 0), below, x * inverse)
+
+
+class SoftGates:
+    """The gates of an algebra of machine code that are more than their body."""
+
+    def silu(self: LLVMAlgebra, x: Lanes) -> Lanes:  # pyright: ignore
+        """x·sigmoid(x); shares exp(-|x|) with sigmoid."""
+        return self.shared("silu", x, silu)
