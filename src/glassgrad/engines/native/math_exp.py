@@ -20,7 +20,7 @@ LOG2_E = 1.4426950408889634
 
 @dataclass(frozen=True)
 class _Table:
-    """Bounds beyond which e**x (and x e**x) is 0 or infinite for sure, ln 2 in two parts, polynomial."""
+    """Bounds beyond which x e**x is 0 or infinite for sure, ln 2 in two parts, polynomial."""
 
     low: float
     high: float
