@@ -122,15 +122,16 @@ def _vectors(flat: FlatNest, step: Loop, total: int) -> None:
 
 def across(
     f: Function, nest: Nest, dims: Sequence[int], lanes: int,
-    point: Callable[[Value | None, Value | None], None],
+    point: Callable[[Value | None, Value | None], None], start: Value | None = None,
 ) -> None:  # fmt: skip
-    """Calls `point(i, mask)` for whole vectors in a loop, then for the tail."""
+    """Calls `point(i, mask)` for whole vectors in a loop, then for the tail; from `start` on."""
     if not lanes:
         point(None, None)
         return
     n = dims[nest.vector or 0]
     whole = n // lanes * lanes
     low, high = nest.extent(nest.vector or 0)
+    low = low if start is None else start
     if isinstance(high, int):
         f.loop(low, whole, lanes, lambda i: point(i, None))
     else:
@@ -262,6 +263,15 @@ class _Reducer:
         group = lanes * self._beside()
         whole = n // group * group
         starts = range(0, group, lanes)
+        low, high = self.nest.extent(self.nest.vector or 0)
+        if not isinstance(high, int):  # a part of the columns
+            groups = f.binary("udiv", high - low, group) * group
+            f.loop(low, groups + low, group, lambda i: self._some([(i + v, None) for v in starts]))
+            across(
+                f, self.nest, self.dims, lanes, lambda i, m: self._some([(_known(i), m)]),
+                start=groups + low,
+            )  # fmt: skip
+            return
         f.loop(0, whole, group, lambda i: self._some([(i + v, None) for v in starts]))
         rest = [
             (f.index(at), f.tail_mask(lanes, n - at) if n - at < lanes else None)
@@ -320,6 +330,11 @@ class _Reducer:
             row = slice(j * width, (j + 1) * width)
             chains[row] = self.nest.inside(axis, f.index(at), lambda c=chains[row]: one(c))
         return chains
+
+
+def _known(i: Value | None) -> Value:
+    assert i is not None
+    return i
 
 
 def _scatter(
