@@ -145,6 +145,16 @@ def test_random_graphs_cut_finely(seed, fine, monkeypatch):
     agree(f, *args, monkeypatch=monkeypatch)
 
 
+@pytest.mark.parametrize("columns", [64, 65, 200, 203])
+@pytest.mark.parametrize("part", [0.1, 500.0])
+def test_sums_over_columns(columns, part, fine, monkeypatch):
+    monkeypatch.setattr(cost, "_PART", part)
+    x = np.random.default_rng(columns).standard_normal((200, columns)).astype("f4")
+    agree(lambda x: np.sum(x * x, axis=0), x, monkeypatch=monkeypatch)
+    found = gg.jit(lambda x: np.sum(x * x, axis=0))(x)
+    np.testing.assert_allclose(found, (x.astype("f8") ** 2).sum(axis=0), rtol=1e-5)
+
+
 def test_a_loop_with_shared_steps_in_its_body(fine, monkeypatch):
     def f(w, x):
         def turn(h, row):
