@@ -159,7 +159,8 @@ def _call(node: Node, xs: Sequence[Node | None], size: int, batch: Batch) -> lis
     assert isinstance(op, Call)
     which = [x is not None for x in xs]
     body, out = batched_body(op.body, which, [False] * len(op.body.outputs), size, batch)
-    results = results_of(Call(body), *(old if x is None else x for old, x in zip(node.inputs, xs)))
+    operands = (old if x is None else x for old, x in zip(node.inputs, xs))
+    results = results_of(Call(body, op.late), *operands)
     return [y if wide else spread(y, size) for y, wide in zip(results, out)]
 
 

@@ -68,10 +68,12 @@ def _seeds(node: Node, gs: Given) -> list[Node]:
     return [zeros_like(item(node, j)) if (g := gs[j]) is None else g for j in _real_results(node)]
 
 
-def _apply(node: Node, change: Callable[[Function], Function], extra: Sequence[Node]) -> list[Node]:
+def _apply(
+    node: Node, change: Callable[[Function], Function], extra: Sequence[Node], **options: int
+) -> list[Node]:
     """The op of the same kind on changed functions, with more operands."""
-    bodies = [change(f) for f in node.op.parameters()]
-    return results_of(type(node.op)(*bodies), *node.inputs, *extra)
+    bodies = [change(f) for f in node.op.parameters() if isinstance(f, Function)]
+    return results_of(type(node.op)(*bodies, **options), *node.inputs, *extra)
 
 
 def _branch_jvp(node: Node, tangents: Given, jvp: Pushforward) -> list[Node | None]:
@@ -91,7 +93,9 @@ def _branch_vjp(node: Node, gs: Given, vjp: Pullback) -> list[Node | None]:
     if not moving:
         return [None] * len(node.inputs)
     inner = [i - skip for i in moving]
-    found = _apply(node, lambda f: pulled(f, inner, vjp), _seeds(node, gs))
+    seeds = _seeds(node, gs)
+    late = {"late": len(seeds)} if isinstance(node.op, Call) else {}
+    found = _apply(node, lambda f: pulled(f, inner, vjp), seeds, **late)
     return _placed(found, moving, len(node.inputs))
 
 

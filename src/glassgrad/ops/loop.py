@@ -136,12 +136,17 @@ class While(Op):
 
 
 class Call(Op):
-    """The function of the operands, computed apart: its derivative computes it again."""
+    """The function of the operands, computed apart: its derivative computes it again.
+
+    In such a derivative the last `late` operands are cotangents: an engine that wants to save
+    memory computes the function when they are known, and not before.
+    """
 
     name = "call"
     verb = "computes the function again, then its gradient"
     cost = "its function"
     body: Function
+    late: int = 0
 
     def infer(self, *inputs: Node) -> tuple[Aval, ...]:
         """What the function gives."""

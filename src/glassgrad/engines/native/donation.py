@@ -9,10 +9,10 @@ result is computed apart and copied at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from heapq import heapify, heappop, heappush
 
 from glassgrad.engines.native.expression import Buffer, Gather, Load, Store, loads
 from glassgrad.engines.native.products import keeps_partial_sums, result_store
+from glassgrad.engines.native.schedule import Schedule, dependences
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Scatter, Step
 from glassgrad.engines.native.strided import Strided
 from glassgrad.engines.native.target import Target
@@ -34,8 +34,6 @@ class Donation:
 
     def settled(self) -> list[Step]:
         """The steps in their new order; those that write over what they read know it."""
-        if not self.pairs:
-            return self.steps
         for result in self.pairs:
             self._drop_idle(result)
         for step in self.steps:
@@ -109,32 +107,30 @@ class Donation:
 
         `_in_cycles` are then the results that cannot all have their memory.
         """
-        after = _dependences(self.steps, self.pairs)
-        if all(j > i for i, following in enumerate(after) for j in following):
-            return self.steps
-        waits = [0] * len(self.steps)
-        for following in after:
-            for j in following:
-                waits[j] += 1
-        ready = [i for i, n in enumerate(waits) if n == 0]
-        heapify(ready)
-        order: list[Step] = []
-        while ready:
-            i = heappop(ready)
-            order.append(self.steps[i])
-            for j in after[i]:
-                waits[j] -= 1
-                if not waits[j]:
-                    heappush(ready, j)
-        if len(order) == len(self.steps):
-            return order
-        rest = [s for s, n in zip(self.steps, waits) if n]
+        schedule = Schedule(self.steps, self._dependences())
+        if len(schedule.order) == len(self.steps):
+            return schedule.order
+        rest = schedule.left
         self._in_cycles = [
             result
             for result, argument in self.pairs.items()
             if any(result in s.writes() for s in rest) and any(argument in s.reads() for s in rest)
         ]
         return None
+
+    def _dependences(self) -> list[list[int]]:
+        """For each step those after it: readers of an argument come before what writes over it."""
+        after = dependences(self.steps)
+        first: dict[Buffer, int] = {}
+        for i, step in enumerate(self.steps):
+            for b in step.writes():
+                first.setdefault(b, i)
+        writers = {self.pairs[b]: i for b, i in first.items() if b in self.pairs}
+        for i, step in enumerate(self.steps):
+            for b in dict.fromkeys(step.reads()):
+                if b in writers and writers[b] != i:
+                    after[i].append(writers[b])
+        return after
 
     def _mark(self, step: Step) -> None:
         """Tells a step what it writes over, and finds a product another place for partial sums."""
@@ -145,31 +141,6 @@ class Donation:
                 step.overwrites.append(argument)
                 if isinstance(step, Multiply) and keeps_partial_sums(step, self.target):
                     _keep_sums_apart(step, result)
-
-
-def _dependences(steps: Sequence[Step], pairs: Mapping[Buffer, Buffer]) -> list[list[int]]:
-    """For each step those that must come after it."""
-    after: list[list[int]] = [[] for _ in steps]
-    writer: dict[Buffer, int] = {}
-    first: dict[Buffer, int] = {}
-    readers: dict[Buffer, list[int]] = {}  # since it was written
-    for i, step in enumerate(steps):
-        for b in dict.fromkeys(step.reads()):
-            if b in writer:
-                after[writer[b]].append(i)
-            readers.setdefault(b, []).append(i)
-        for b in dict.fromkeys(step.writes()):
-            earlier = [j for j in (writer.get(b), *readers.pop(b, ())) if j is not None]
-            for j in earlier:
-                if j != i:
-                    after[j].append(i)
-            writer[b] = i
-            first.setdefault(b, i)
-    for result, argument in pairs.items():
-        for i in readers.get(argument, ()):
-            if result in first and i != first[result]:
-                after[i].append(first[result])
-    return after
 
 
 def _kept_apart(step: Scatter, argument: Buffer) -> list[Step]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glassgrad.engines.native.labels import in_order, is_outer
+from glassgrad.engines.native.later import postponed
 from glassgrad.engines.native.long_sums import in_levels
 from glassgrad.engines.native.sparse_rows import by_rows
 from glassgrad.graph.algebra import NODES as k
@@ -50,7 +51,8 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
 def inlined(outputs: Sequence[Node]) -> list[Node]:
     """The outputs with calls replaced by what they compute; the rules of calculus are used up.
 
-    What a call computes again is then one node with what was computed before.
+    What a call computes again is then one node with what was computed before, unless it is to wait
+    for a cotangent: then it is kept apart.
     """
     found = list(outputs)
     while any(isinstance(n.op, Call | Custom) for n in topological_order(found)):
@@ -63,7 +65,8 @@ def inlined(outputs: Sequence[Node]) -> list[Node]:
             op = owner.op
             assert isinstance(op, Call | Custom)
             if owner not in results:
-                results[owner] = op.body.inline(owner.inputs)
+                late = op.late if isinstance(op, Call) else 0
+                results[owner] = op.body.inline(postponed(owner.inputs, late))
             return results[owner][new.op.index]
 
         made = rebuild(found, {}, change, rule="inlined")

@@ -216,6 +216,20 @@ def plan_scatter(p: Planner, node: Node, buffer: Buffer) -> None:
     p.append(Scatter([node], [], target, added, values.shape, isinstance(node.op, ScatterAdd)))
 
 
+def plan_later(p: Planner, node: Node, buffer: Buffer) -> None:
+    """Where the operand lies, under another name, known from now on."""
+    x, *known = node.inputs
+    for g in known:
+        p.ensure(g)
+    source = p.contiguous(x)
+    if buffer.kind == "output":
+        whole = Strided.contiguous(node.shape)
+        p.append(Loop([node], [Store(Load(source, whole), buffer, whole)]))
+    else:
+        p.aliases[buffer] = source
+        p.made[buffer] = len(p.steps) - 1
+
+
 def plan_numbers(p: Planner, node: Node, buffer: Buffer) -> None:
     """Numbers of rows, and the two tables by which they are found."""
     op, indices = node.op, node.inputs[0]

@@ -27,12 +27,14 @@ from glassgrad.engines.native.families import (
     plan_concatenate,
     plan_draw,
     plan_item,
+    plan_later,
     plan_numbers,
     plan_place,
     plan_reduce,
     plan_scatter,
 )
 from glassgrad.engines.native.labels import is_outer
+from glassgrad.engines.native.later import Later, put_through
 from glassgrad.engines.native.roots import FUSED, Roots, is_costly
 from glassgrad.engines.native.sparse_rows import RowNumbers
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
@@ -66,6 +68,7 @@ class Planner(Builder):
         self.steps: list[Step] = []
         self.results: dict[Node, Buffer] = {}
         self.fused = 0
+        self.aliases: dict[Buffer, Buffer] = {}
         self._reads: dict[Step, set[Buffer]] = {}
         self._open: dict[tuple[int, ...], list[int]] = {}  # loops with room, by shape
 
@@ -86,6 +89,7 @@ class Planner(Builder):
                 copy = Buffer("output", node.dtype, node.shape, i)
                 expr = self.whole(node)
                 self.append(Loop([node], [Store(expr, copy, Strided.contiguous(node.shape))]))
+        put_through(self.steps, self.aliases)
         self._drop_unused()
         return self.steps
 
@@ -281,4 +285,5 @@ _PLANS: dict[type[Op], Callable[[Planner, Node, Buffer], None]] = {
     Scatter: plan_scatter,
     RandomBits: plan_draw,
     RowNumbers: plan_numbers,
+    Later: plan_later,
 }

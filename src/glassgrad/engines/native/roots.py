@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glassgrad.engines.native.labels import is_outer, is_product
+from glassgrad.engines.native.later import Later
 from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Input, Node
 from glassgrad.graph.traverse import consumers
@@ -43,6 +44,8 @@ class Roots:
             if isinstance(node.op, (*FUSED, Input, Const)):
                 continue
             if isinstance(node.op, Scan | Cond | While):
+                roots.update(x for x in node.inputs if not isinstance(x.op, Input))
+            if isinstance(node.op, Later):
                 roots.update(x for x in node.inputs if not isinstance(x.op, Input))
             if node.outputs is not None:
                 continue
