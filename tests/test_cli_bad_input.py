@@ -77,7 +77,7 @@ FILES = [
     (b"a,a,y\n1,2,3\n", "two columns are called 'a'"),
     (GOOD.encode() + b"1,x,\n", "d.csv:42: the target 'y' is missing here"),
     (b"y\n" + b"1.5\n2.5\n3.5\n" * 10, "no column to predict from"),
-    (GOOD.encode()[:14], "too few"),
+    (GOOD.encode()[:14], "d.csv: too few examples"),
     (b"a,y\n" + b"1,same\n" * 40, "is 'same' in every row"),
     (GOOD.replace("x", "12").replace("z", "1e400").encode(), "not finite"),
 ]
@@ -110,6 +110,12 @@ def test_wrong_files_for_a_model(capsys, inside, model, data, said):
     (inside / "d.csv").write_bytes(data)
     assert said in refused(capsys, ["predict", "m", "d.csv", "--out", "p.csv"])
     assert not (inside / "p.csv").exists()
+
+
+def test_predictions_into_a_folder(capsys, inside, model):
+    names = sorted(p.name for p in inside.iterdir())
+    assert "m: this is a folder" in refused(capsys, ["predict", "m", "d.csv", "--out", "m"])
+    assert sorted(p.name for p in inside.iterdir()) == names
 
 
 def test_evaluation_without_answers(capsys, inside, model):

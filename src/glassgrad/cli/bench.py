@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 Contenders take turns in short rounds, each in a process of its own, and must compute the same
-numbers first. Peers that are not installed are left out: pip install 'glassgrad[bench]'.
+numbers first. Peers that are not installed are left out: pip install '.[bench]' in a clone.
 Quote the ratios: absolute times change from minute to minute.
 
 examples:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glassgrad.cli.output import check_output, write_whole
 from glassgrad.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ def parser() -> Parser:
 def run(words: list[str]) -> int:
     """Read, predict, write."""
     given = parser().parse_all(words)
+    if given.out is not None:
+        check_output(given.out)
     predictor = load_predictor(given.folder)
     text = prediction_text(predictor, predictor.read(given.data), given.why)
     if given.out is None:
@@ -145,22 +146,3 @@ def shortened(value: float) -> str:
     ('0.1234568', '452600')
     """
     return f"{value:.7g}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file completely or not at all."""
-    if not path.absolute().parent.is_dir():
-        from glassgrad.data.bad_input import MissingFile
-
-        raise MissingFile(f"{path}: the folder {path.parent} does not exist. Create it first.")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

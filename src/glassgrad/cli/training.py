@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glassgrad.cli.output import check_output, write_whole
 from glassgrad.cli.parser import count, natural, positive
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def common_options(given: argparse.Namespace) -> dict[str, Any]:
     """The options that every job has; what cannot work is refused before any training."""
     from dataclasses import fields
 
-    from glassgrad.data.bad_input import BadInput, MissingFile
+    from glassgrad.data.bad_input import BadInput
     from glassgrad.train.job import JobOptions
     from glassgrad.train.run import check_checkpoint_target
 
@@ -89,8 +90,8 @@ def common_options(given: argparse.Namespace) -> dict[str, Any]:
         if given.out is not None and given.checkpoint.absolute() == given.out.absolute():
             raise BadInput("--checkpoint and --out are two folders; both name the same one.")
         check_checkpoint_target(given.checkpoint)
-    if given.plot is not None and not given.plot.absolute().parent.is_dir():
-        raise MissingFile(f"{given.plot}: the folder {given.plot.parent} does not exist.")
+    if given.plot is not None:
+        check_output(given.plot)
     return chosen(given, *(f.name for f in fields(JobOptions)))
 
 
@@ -122,7 +123,6 @@ def finish(
     result: Outcome, given: argparse.Namespace, out: Path, data: str, rows: str = "rows"
 ) -> int:
     """Save the model, say how good it is and what to do next; 130 after Ctrl-C."""
-    from glassgrad.cli.predict import write_whole
     from glassgrad.train.store import save
 
     fit = result.fit

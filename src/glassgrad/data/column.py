@@ -181,7 +181,7 @@ def is_numeric(table: Table, column: int) -> bool:
     raise BadInput(
         _not_a_number(table, words[0], column)
         + (
-            f" It is one of {len(words)} such cells in a column of {present}. "
+            f" Of the {present} cells of this column {len(words)} hold no number. "
             f"Mend or empty the cell, or say --categorical {table.names[column]!r}."
         )
     )

@@ -31,7 +31,7 @@ def read_idx(path: str | Path) -> np.ndarray[Any, Any]:
     if not is_idx(data):
         raise BadInput(
             f"{shown}: this is no IDX file: it begins with {data[:4].hex(' ')}, where 00 00 08 03 "
-            "would begin images and 00 00 08 01 labels."
+            "would begin images and 00 00 08 01 labels. Images come as IDX or as .npz files."
         )
     dtype, axes = np.dtype(DTYPES[data[2]]), data[3]
     start = 4 + 4 * axes

@@ -19,6 +19,7 @@ IMAGE_KEYS = {"train": ("x_train", "train_images", "images", "x", "X"), "test": 
 LABEL_KEYS = {"train": ("y_train", "train_labels", "labels", "y"), "test": ("y_test",)}
 IMAGE_KEYS["test"] += ("test_images",)
 LABEL_KEYS["test"] += ("test_labels",)
+HOW_TO_WRITE = "Write one with numpy.savez(path, images=..., labels=...)."
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,13 @@ def read_images(
     place = Path(path)
     if not place.exists():
         raise MissingFile(f"{path}: there is no such file or folder. Check the path.")
-    if place.is_dir():
-        return _read_folder(place)
-    if place.suffix == ".npz":
-        return _read_npz(place)
+    if place.is_dir() or place.suffix == ".npz":
+        if labels is not None:
+            raise BadInput(
+                f"{labels}: labels are named for an IDX file of images; {path} brings its own. "
+                "Leave them out."
+            )
+        return _read_folder(place) if place.is_dir() else _read_npz(place)
     if labels is None and (beside := _labels_beside(place)).exists() and beside != place:
         labels = beside
     return _read_pair(place, labels), None
@@ -139,6 +143,8 @@ def _read_folder(folder: Path) -> tuple[ImageSet, ImageSet | None]:
 
 
 def _read_npz(path: Path) -> tuple[ImageSet, ImageSet | None]:
+    if not zipfile.is_zipfile(path):
+        raise BadInput(f"{path}: this is no NPZ file, or one that is cut off. {HOW_TO_WRITE}")
     try:
         with (
             stage(f"reading {path.name}"),
@@ -148,15 +154,14 @@ def _read_npz(path: Path) -> tuple[ImageSet, ImageSet | None]:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(
-            f"{path}: this cannot be read as an NPZ file of plain arrays ({error}). "
-            "Write one with numpy.savez(path, images=..., labels=...)."
+            f"{path}: this cannot be read as an NPZ file of plain arrays ({error}). {HOW_TO_WRITE}"
         ) from None
     train = _pick(path, arrays, "train")
     test = _pick(path, arrays, "test")
     if train is None and test is None:
         raise BadInput(
             f"{path}: no array is called {listing(IMAGE_KEYS['train'])}; there are "
-            f"{listing(arrays)}. Write one with numpy.savez(path, images=..., labels=...)."
+            f"{listing(arrays)}. {HOW_TO_WRITE}"
         )
     return (test, None) if train is None and test is not None else (train, test)  # pyright: ignore[reportReturnType]
 

@@ -20,7 +20,10 @@ def find_label_classes(labels: Sequence[str], shown: str) -> tuple[str, ...]:
     """
     counts = Counter(labels)
     if len(counts) < 2:
-        raise BadInput(f"{shown}: every label is {labels[0]!r}: there is nothing to tell apart.")
+        raise BadInput(
+            f"{shown}: every label is {labels[0]!r}: there is nothing to tell apart. Give examples "
+            "of two classes at least."
+        )
     if len(counts) > min(MAX_CLASSES, max(2, len(labels) // 2)):
         raise BadInput(
             f"{shown}: {len(counts)} different labels in {len(labels)} examples "

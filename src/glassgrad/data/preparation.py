@@ -35,7 +35,10 @@ class Preparation:
             if any(cell not in MISSING for cell in table.columns[j])
         ]
         if not fitted:
-            raise BadInput(f"{table.path}: there is no column to predict from.")
+            raise BadInput(
+                f"{table.path}: there is no column to predict from: the file needs others, "
+                "not empty, beside the target."
+            )
         return Preparation(tuple(fitted))
 
     @property

@@ -27,11 +27,12 @@ def split_rows(
     test: float = 0.2,
     validation: float = 0.15,
     labels: np.ndarray | None = None,
+    shown: str = "the data",
 ) -> Split:
     """Split 0..rows-1 at random; with `labels`, every class is split in the same shares.
 
     `test` is a share of all rows, `validation` a share of what is left. The same seed gives the
-    same split. Raises BadInput when a part would be empty.
+    same split. Raises BadInput, which calls them `shown`, when a part would be empty.
 
     >>> s = split_rows(100, seed=0, labels=np.arange(100) % 2)
     >>> len(s.train), len(s.validation), len(s.test), int((s.test % 2).sum())
@@ -50,8 +51,8 @@ def split_rows(
     second = round(len(rest) * validation)
     if not min(cut, second, len(rest) - second):
         raise BadInput(
-            f"{rows} rows are too few to hold some out for testing and validation: "
-            "at least 10 are needed."
+            f"{shown}: too few examples to hold some out for testing and validation: there must be "
+            f"10 at least, not {rows}. Give more."
         )
     return Split(np.sort(rest[second:]), np.sort(rest[:second]), np.sort(held))
 
@@ -67,7 +68,12 @@ def _interleave_classes(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def split_groups(
-    groups: Sequence[Any] | np.ndarray, *, seed: int, test: float = 0.2, validation: float = 0.15
+    groups: Sequence[Any] | np.ndarray,
+    *,
+    seed: int,
+    test: float = 0.2,
+    validation: float = 0.15,
+    shown: str = "the data",
 ) -> Split:
     """Split rows so that all rows of one group, such as one patient, go to the same part.
 
@@ -82,8 +88,8 @@ def split_groups(
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 3:
         raise BadInput(
-            f"{len(names)} groups cannot be dealt to training, validation and test: at least 3 "
-            "are needed."
+            f"{shown}: {len(names)} groups cannot be dealt to training, validation and test: at "
+            "least 3 are needed. Name another column of groups."
         )
     sizes = np.bincount(member)
     order = np.random.default_rng(seed).permutation(len(names))

@@ -104,10 +104,11 @@ def refuse_missing(table: Table, column: int) -> None:
     """Raise BadInput, by file and line, when a target has missing values."""
     missing = [i for i, cell in enumerate(table.columns[column]) if cell in MISSING]
     if missing:
+        others = len(missing) - 1
+        more = f" and in {others} other row{'s' * (others > 1)}" if others else ""
         raise BadInput(
-            f"{table.place(missing[0])}: the target {table.names[column]!r} is missing here and "
-            f"in {len(missing) - 1} other rows. Remove these rows: a network cannot learn from "
-            "a row without an answer."
+            f"{table.place(missing[0])}: the target {table.names[column]!r} is missing here{more}. "
+            "Remove what has none: a network cannot learn from a row without an answer."
         )
 
 
@@ -126,7 +127,9 @@ def find_classes(table: Table, column: int, kind: Kind) -> tuple[str, ...] | Non
         return None
     name = table.names[column]
     if len(labels) < 2:
-        raise BadInput(f"{table.path}: the target {name!r} is {cells[0]!r} in every row.")
+        raise BadInput(
+            f"{table.path}: the target {name!r} is {cells[0]!r} in every row. Name another column."
+        )
     if len(labels) > min(MAX_CLASSES, max(2, len(cells) // 2)):
         raise BadInput(
             f"{table.path}: the target {name!r} has {len(labels)} different values in "

@@ -10,8 +10,8 @@ from glassgrad.data.bad_input import BadInput, MissingFile
 from glassgrad.data.stage import stage
 
 SIGNATURES = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook; export it as CSV",
-    b"PAR1": "a Parquet file; convert it to CSV",
+    b"PK\x03\x04": "a zip archive or an Excel workbook; export it as text",
+    b"PAR1": "a Parquet file; convert it to text",
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG image",
     b"\x93NUMPY": "a NumPy array; write it with numpy.savetxt(..., delimiter=',')",

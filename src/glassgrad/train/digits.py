@@ -57,7 +57,7 @@ def load_digits(seed: int) -> Digits:
     except ImportError:
         raise BadInput(
             "the demo takes its digits from scikit-learn, which is not installed. "
-            "Install it with: pip install 'glassgrad[demo]'"
+            "Install it with: pip install scikit-learn"
         ) from None
     pixels, labels = load(return_X_y=True)
     split = split_rows(len(labels), seed=seed, labels=labels)

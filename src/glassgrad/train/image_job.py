@@ -72,7 +72,9 @@ def prepare_images(images: ImageSet, test: ImageSet | None, options: ImageOption
     if test is not None and test.shape != images.shape:
         raise BadInput(f"{test.path}: images of shape {test.shape}, to train {images.shape}.")
     tested = test is not None and test.labels is not None
-    parts = split_examples(len(images), seed=options.seed, tested=tested, labels=truth)
+    parts = split_examples(
+        len(images), seed=options.seed, tested=tested, shown=images.path, labels=truth
+    )
     held = test if test is not None and tested else images.rows(parts.test)
     pixels = images.pixels[parts.train]
     mean = float(pixels.mean(dtype=float))

@@ -122,15 +122,15 @@ def conclude(
 
 
 def split_examples(
-    rows: int, *, seed: int, tested: bool, labels: np.ndarray | None = None
+    rows: int, *, seed: int, tested: bool, shown: str, labels: np.ndarray | None = None
 ) -> Split:
     """A tenth to validate and, unless the test data stand elsewhere, a tenth to test.
 
-    >>> s = split_examples(100, seed=0, tested=False)
+    >>> s = split_examples(100, seed=0, tested=False, shown="d.txt")
     >>> len(s.train), len(s.validation), len(s.test)
     (81, 9, 10)
     """
-    parts = split_rows(rows, seed=seed, test=0.1, validation=0.1, labels=labels)
+    parts = split_rows(rows, seed=seed, test=0.1, validation=0.1, labels=labels, shown=shown)
     if not tested:
         return parts
     train = np.sort(np.concatenate([parts.train, parts.validation]))

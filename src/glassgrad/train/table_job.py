@@ -99,8 +99,8 @@ def prepare(table: Table, options: TableOptions) -> TableTask:
 def _split(table: Table, group: int | None, seed: int, labels: np.ndarray | None) -> Split:
     """Whole groups to the same part; without groups, every class in the same shares."""
     if group is None:
-        return split_rows(len(table), seed=seed, labels=labels)
-    return split_groups(table.columns[group], seed=seed)
+        return split_rows(len(table), seed=seed, labels=labels, shown=table.path)
+    return split_groups(table.columns[group], seed=seed, shown=table.path)
 
 
 def train_table(task: TableTask, options: TableOptions, watch: Watcher | None = None) -> Outcome:

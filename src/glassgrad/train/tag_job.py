@@ -72,13 +72,16 @@ def prepare_tags(text: TaggedText, options: TagOptions) -> TagTask:
     flat = [tag for sentence in text.tags for tag in sentence]
     tags = sorted(set(flat))
     if len(tags) < 2:
-        raise BadInput(f"{text.path}: every tag is {tags[0]!r}: there is nothing to learn.")
+        raise BadInput(
+            f"{text.path}: every tag is {tags[0]!r}: there is nothing to learn. The tag is the "
+            "last column of a line."
+        )
     if len(tags) > min(MAX_TAGS, max(2, len(flat) // 2)):
         raise BadInput(
             f"{text.path}: {len(tags)} different tags for {len(flat)} tokens, such as "
             f"{tags[0][:40]!r}. Is the tag the last column?"
         )
-    parts = split_examples(len(text), seed=options.seed, tested=False)
+    parts = split_examples(len(text), seed=options.seed, tested=False, shown=text.path)
     seen = (f for i in parts.train for token in text.tokens[i] for f in features(token))
     vocabulary = Vocabulary.fit(seen, options.least, options.words)
     if options.vectors is not None:

@@ -73,7 +73,9 @@ def prepare_texts(texts: TextSet, options: TextOptions) -> TextTask:
             "other. If this line is a header, remove it."
         )
     truth = encode_labels(labels, classes, texts.place)
-    parts = split_examples(len(texts), seed=options.seed, tested=False, labels=truth)
+    parts = split_examples(
+        len(texts), seed=options.seed, tested=False, shown=texts.path, labels=truth
+    )
     read = counted("cutting the texts into words", texts.texts, len(texts))
     grams = [ngrams(tokenise(text), options.ngrams) for text in read]
     seen = (gram for i in parts.train for gram in set(grams[i]))
