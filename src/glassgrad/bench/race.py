@@ -16,9 +16,9 @@ from glassgrad.bench.digest import differ
 from glassgrad.bench.process import Failed, Worker
 from glassgrad.bench.workload import OWN, Contenders, Options, Report, Row, against_best
 
-ROUND = 0.004  # seconds; short, so that most rounds are not interrupted
+ROUND = 0.001  # seconds; short, so that most rounds are not interrupted
 BUDGET, QUICK_BUDGET = 20.0, 0.3  # seconds for the timed rounds of a workload
-MOST, FEWEST = 300, 3  # rounds of a contender
+MOST, FEWEST = 1000, 3  # rounds of a contender
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from glassgrad.bench.digest import digest
 from glassgrad.bench.workload import Step, workload
 
 CHECKED_STEPS = 5
-WARM_UP = 0.002  # seconds
+WARM_UP = 0.0005  # seconds
 
 
 def main(name: str, contender: str) -> None:
