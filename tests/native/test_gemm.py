@@ -95,13 +95,17 @@ def test_blocked_and_packed_products(shape, layout):
     case.check()
 
 
+@pytest.mark.parametrize("size", [1, 100])
 @pytest.mark.parametrize("shape", [(33, 37, 5), (40, 40, 1000)])
-def test_an_epilogue_sees_every_element_once(shape):
+def test_an_epilogue_sees_every_element_once(shape, size):
+    """Written out for each vector of a tile, or in a loop over its rows."""
+
     def double_and_add(f, x, row, column, mask, extras):
         bias = f.load(x.type, f.at(extras[0], x.type, column), mask=mask)
         factor = f.cast("sitofp", row, x.type.element)
         return x * 2.0 + bias + f.splat(factor, x.type)
 
+    double_and_add.size = size
     case = Case(*shape, (False, False), "f4", HOST)
     code, _keep = compiled([case.p], HOST, epilogue=double_and_add)
     code(*case.pointers())

@@ -154,3 +154,16 @@ def _layers(n):
         y = np.tanh(y @ w) + np.sin(y) * np.mean(y, axis=1, keepdims=True)
         x = (y if i % 3 else y[::-1] * 0.5).node
     return [x, gg.Array(x).sum().node], [first]
+
+
+def test_equal_functions_of_products_are_one():
+    """Layers of one size share their kernels whatever the products around them are."""
+    size = {}
+    for layers in (2, 6):
+        x = first = new_input(Trace(), "x", (64, 64), "f4")
+        ws = [new_input(x.trace, f"w{i}", (64, 64), "f4") for i in range(layers)]
+        for w in ws:
+            x = np.maximum(gg.Array(x) @ gg.Array(w) + 0.5, 0).node
+        program = NativeProgram([x], [first, *ws], cache=ObjectCache(None))
+        size[layers] = program.text_size
+    assert size[6] < 1.3 * size[2]

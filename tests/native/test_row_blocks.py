@@ -53,9 +53,10 @@ def run(f, arrays, monkeypatch, joined, **options):
     compiled = gg.jit(f, **options)
     assert isinstance(compiled, Jit)
     found = compiled(*(a.copy() for a in arrays))
+    (group,) = compiled.programs.values()
+    assert group[0].program.steps  # planned by now, also where the kernel was recalled
     monkeypatch.undo()
     flat = [np.asarray(x) for x in _leaves(found)]
-    (group,) = compiled.programs.values()
     return [x.tobytes() for x in flat], flat, group[0].program
 
 

@@ -14,7 +14,7 @@ from glassgrad.graph.errors import GraphError
 from glassgrad.graph.family import cast, reshape
 from glassgrad.graph.node import Node, make
 from glassgrad.graph.traverse import topological_order
-from glassgrad.rewrite import pipeline
+from glassgrad.rewrite import law, pipeline
 from glassgrad.rewrite.pipeline import EXPAND, FINISH, STABILISE, TIDY, run
 from glassgrad.transform.trace import trace_call
 
@@ -153,3 +153,30 @@ def _chain(x, n):
     for _ in range(n):
         x = np.sin(x)
     return x
+
+
+def test_what_has_come_to_rest_is_not_looked_at_again(monkeypatch):
+    """Laws are tried a fixed number of times a node, whatever has been rewritten before."""
+    tried = {}
+
+    def count(n):
+        tried.clear()
+        call, outputs = traced(lambda x: _chain(x[0] * 1.0, n))
+        stable = run(STABILISE, outputs)
+        once = sum(tried.values())
+        gradient = reverse.gradients(stable[0], call.nodes)
+        again = run(STABILISE, [*stable, *gradient])
+        run(FINISH, again)
+        run(FINISH, run(STABILISE, again))
+        return once, sum(tried.values())
+
+    first = law._first
+    monkeypatch.setattr(
+        law,
+        "_first",
+        lambda node, laws: tried.update({node: tried.get(node, 0) + 1}) or first(node, laws),
+    )
+    small, large = count(500), count(1000)
+    assert large[0] < 2.1 * small[0] and large[1] < 2.1 * small[1]
+    assert large[1] < 12 * 1000
+    assert max(tried.values()) <= 3  # once a book, and once where one fired

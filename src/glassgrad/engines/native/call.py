@@ -19,7 +19,7 @@ from typing import Any
 
 from glassgrad.engines.native import pyabi, runtime, threads
 from glassgrad.engines.native.crew import CREW, READY
-from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Module, Value
 from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
 from glassgrad.engines.native.signature import (
     ArraySpec,
@@ -33,7 +33,7 @@ from glassgrad.engines.native.signature import (
 )
 from glassgrad.engines.native.underway import Arenas
 
-ENTRY = "call"
+ENTRY, KERNEL = "call", "kernel"
 _ARGUMENTS, _RESULTS, _POOL = "argument_records", "result_records", "result_pool"
 _APART = "last_apart"
 _KEPT = "kept_result"
@@ -41,18 +41,19 @@ _KEYS, _ARENA, _ARENAS = "dict_keys", "arena_address", "arena_slots"
 
 
 class Entry:
-    """Emits the builtin's code; `kernel` is ``i32 (arena, inputs, outputs)``, 0 meaning success.
+    """Emits the builtin's code for a function ``kernel``, linked to it, of the form
+    ``i32 (arena, inputs, outputs)``, where 0 means success.
 
     A short program has one arena and keeps the interpreter; a `long` one lets others run meanwhile.
     One that has `shared` steps goes the general way until there are workers.
     """
 
     def __init__(
-        self, module: Module, signature: Signature, kernel: Function, long: bool = False,
-        shared: bool = False,
-    ) -> None:  # fmt: skip
-        self.module, self.signature, self.kernel = module, signature, kernel
+        self, module: Module, signature: Signature, long: bool = False, shared: bool = False
+    ) -> None:
+        self.module, self.signature = module, signature
         self.long, self.shared = long, shared
+        self.kernel = module.declare(KERNEL, I32, [PTR] * 3)
         self.keys: list[Any] = []
         self.f = module.function(ENTRY, PTR, [PTR, PTR, I64, PTR])
         self.miss = self.f.label("miss")
@@ -115,7 +116,7 @@ class Entry:
         f, count = self.f, len(self.signature.inputs)
         if not self.long:
             return f.call(self.kernel, I32, arena, inputs, outputs)
-        kernel = f.address_of(self.kernel)
+        kernel = Value(f, f"@{self.kernel}", PTR)
         status = self._shared("gg_run", I32, kernel, arena, inputs, outputs, leaves, f.index(count))
         self._give(arena)
         return status

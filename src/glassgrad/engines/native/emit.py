@@ -25,7 +25,8 @@ attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="128" }
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from glassgrad.engines.native.function import Function
@@ -125,6 +126,26 @@ class Module:
         self._known.add(name)
         return name
 
+    def _merged(self) -> Iterable[str]:
+        """The text of every function, of equal inner ones the first alone."""
+        texts = {f.name: f.text() for f in self.functions.values()}
+        while True:
+            first: dict[str, str] = {}
+            same: dict[str, str] = {}
+            for name, text in texts.items():
+                if self.functions[name].linkage == "internal":
+                    kept = first.setdefault(text.replace(f"@{name}(", "@(", 1), name)
+                    if kept != name:
+                        same[name] = kept
+            if not same:
+                return texts.values()
+            called = re.compile(rf"@({'|'.join(same)})\b")
+            texts = {
+                name: called.sub(lambda m, same=same: "@" + same[m[1]], text)
+                for name, text in texts.items()
+                if name not in same
+            }
+
     def text(self) -> str:
         """The whole module as LLVM reads it."""
         width = 8 * self.target.vector_bytes
@@ -132,7 +153,7 @@ class Module:
         parts = [
             f'target triple = "{self.target.triple}"',
             *self._data,
-            *(f.text() for f in self.functions.values()),
+            *self._merged(),
             *self._declared.values(),
             f"attributes #0 = {attributes}",
         ]

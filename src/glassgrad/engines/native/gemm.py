@@ -31,6 +31,8 @@ class Epilogue(Protocol):
     caller of the product passes on.
     """
 
+    size: int  # operations on each vector
+
     def __call__(
         self, f: Function, x: Value, row: Value, column: Value, mask: Value | None,
         extras: Sequence[Value],
@@ -69,6 +71,10 @@ def emit_product(
         return module.functions[name]
     emitter = _Emitter(module, p, epilogue, extras, name, threads)
     return emitter.driver() if threads == 1 else emitter.one_area()
+
+
+_UNROLLED = 2  # steps along k in one turn of the inner loop
+_WRITTEN_OUT = 8  # operations of an epilogue that are written out for each vector of a tile
 
 
 class _Emitter:
@@ -187,8 +193,10 @@ class _Emitter:
         masks: list[Value | None] = [None] * count
         if tail < self.lanes:
             masks[-1] = f.tail_mask(self.lanes, tail)
+        long = self.epilogue is not None and self.epilogue.size > _WRITTEN_OUT < height * count
+        held = f.stack(self.vector, height * count) if long else None
         done = self._accumulated(f, height, masks)
-        self._finish(f, height, masks, self._joined(f, height, masks, done))
+        self._finish(f, height, masks, self._joined(f, height, masks, done), held)
         f.ret()
         return f
 
@@ -212,7 +220,7 @@ class _Emitter:
     def _cells(self, height: int, masks: Sequence[Value | None]) -> list[tuple[int, int]]:
         return [(r, v) for r in range(height) for v in range(len(masks))]
 
-    def _cell(self, f: Function, r: int, v: int) -> Value:
+    def _cell(self, f: Function, r: Value | int, v: int) -> Value:
         return f.at(f.params[2], self.p.element, r * self.p.c + v * self.lanes)
 
     def _accumulated(self, f: Function, height: int, masks: Sequence[Value | None]) -> list[Value]:
@@ -246,17 +254,21 @@ class _Emitter:
         zeros = [f.const(self.vector, 0)] * (height * count)
         state = [f.params[0], f.params[1], *zeros]
         depth: Value | int = p.k if self.blocks == 1 else f.params[4]
-        whole = depth // 4 * 4 if isinstance(depth, int) else f.binary("and", depth, -4)
+        whole = (
+            depth // _UNROLLED * _UNROLLED
+            if isinstance(depth, int)
+            else f.binary("and", depth, -_UNROLLED)
+        )
         done: Value | int = 0
         if p.m * p.n * p.element.itemsize > _FAR:
             for r, v in self._cells(height, masks):
                 fetch(f, self._cell(f, r, v))
             if self.epilogue is not None and t.depth >= 4 * height:
-                state, done = self._fetching(f, height, count, whole, turn(4), state)
-        state = f.loop(done, whole, 4, turn(4), state)
+                state, done = self._fetching(f, height, count, whole, turn(_UNROLLED), state)
+        state = f.loop(done, whole, _UNROLLED, turn(_UNROLLED), state)
         if isinstance(depth, int):
-            return turn(depth % 4)(f.index(0), *state)[2:]
-        return (f.loop(whole, depth, 1, turn(1), state) if p.k % 4 else state)[2:]
+            return turn(depth % _UNROLLED)(f.index(0), *state)[2:]
+        return (f.loop(whole, depth, 1, turn(1), state) if p.k % _UNROLLED else state)[2:]
 
     def _fetching(
         self, f: Function, height: int, count: int, whole: Value | int,
@@ -266,13 +278,13 @@ class _Emitter:
         epilogue = self.epilogue
         assert epilogue is not None
         if isinstance(whole, int):
-            share: Value | int = whole // (4 * height) * 4
+            share: Value | int = whole // (_UNROLLED * height) * _UNROLLED
         else:
-            share = f.binary("udiv", whole, 4 * height) * 4
+            share = f.binary("udiv", whole, _UNROLLED * height) * _UNROLLED
 
         def row(r: Value, *state: Value) -> list[Value]:
             self._fetch(f, epilogue, r, count)
-            return f.loop(0, share, 4, body, state)
+            return f.loop(0, share, _UNROLLED, body, state)
 
         return f.loop(0, height, 1, row, state), share * height
 
@@ -293,22 +305,41 @@ class _Emitter:
         return f.branch(f.compare("eq", f.params[3], 0), lambda: done, added)
 
     def _finish(
-        self, f: Function, height: int, masks: Sequence[Value | None], done: list[Value]
-    ) -> None:
-        """Stores the tile; the epilogue runs when the last block of k is in."""
+        self, f: Function, height: int, masks: Sequence[Value | None], done: list[Value],
+        held: Value | None,
+    ) -> None:  # fmt: skip
+        """Stores the tile; the epilogue runs when the last block of k is in.
+
+        A long one is written once, in a loop over the rows of the tile, which lies in `held`.
+        """
         epilogue = self.epilogue
 
         def plain() -> None:
             for (r, v), x in zip(self._cells(height, masks), done):
                 f.store(x, self._cell(f, r, v), mask=masks[v])
 
-        def through() -> None:
+        def one(r: Value | int, v: int, x: Value) -> None:
             assert epilogue is not None
             row, column, extras = f.params[5], f.params[6], f.params[7:]
-            for (r, v), x in zip(self._cells(height, masks), done):
-                y = epilogue(f, x, row + r, column + v * self.lanes, masks[v], extras)
-                if y is not None:
-                    f.store(y, self._cell(f, r, v), mask=masks[v])
+            y = epilogue(f, x, row + r, column + v * self.lanes, masks[v], extras)
+            if y is not None:
+                f.store(y, self._cell(f, r, v), mask=masks[v])
+
+        def through() -> None:
+            cells = self._cells(height, masks)
+            if held is None:
+                for (r, v), x in zip(cells, done):
+                    one(r, v, x)
+                return
+            for i, x in enumerate(done):
+                f.store(x, f.at(held, self.p.element, i * self.lanes))
+
+            def turn(r: Value, tile: Value = held) -> None:
+                for v in range(len(masks)):
+                    place = (r * len(masks) + v) * self.lanes
+                    one(r, v, f.load(self.vector, f.at(tile, self.p.element, place)))
+
+            f.loop(0, height, 1, turn)
 
         if epilogue is None:
             plain()

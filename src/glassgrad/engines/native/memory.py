@@ -126,7 +126,7 @@ def _table(text: str) -> dict[str, int]:
 
 
 def check(
-    name: str, memory: Memory, layout: Layout, steps: Sequence[Step],
+    name: str, memory: Memory, plan: Callable[[], tuple[Sequence[Step], Layout]],
     shown: Callable[[Buffer], Sequence[Node]],
 ) -> None:  # fmt: skip
     """Refuses a plan that needs more than there is; `shown` are the nodes of a buffer."""
@@ -135,6 +135,7 @@ def check(
     left, whose = min(limits(), default=(memory.peak, ""))
     if memory.peak <= left:
         return
+    steps, layout = plan()
     lines = [
         f"{name} needs {memory}, and {whose} leaves {told_bytes(max(0, left))}. "
         "Its largest buffers are",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from glassgrad.engines.native.emit import I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.tiling import Product, Tiling
 
+_CALLED = 8192  # elements of B from which a square is transposed by a call
 _STEP = 4  # values of k that are copied together, so that whole lines of the cache are written
 
 
@@ -154,22 +155,37 @@ class Packer:
         p, lanes = self.p, self.lanes
         for v in range(-(-width // lanes)):
             count = min(lanes, width - v * lanes)
+            target = f.at(f.params[1], p.element, k * self.t.width + v * lanes)
             if p.b[0] == 1:
-                square = self._square_rows(f, k, v, count, depth)
-            else:
-                square = self._square_gathered(f, k, v, count, depth)
-            for i in range(depth):
-                where = f.at(f.params[1], p.element, (k + i) * self.t.width + v * lanes)
-                f.store(square[i], where)
+                source = f.at(f.params[0], p.element, k + v * lanes * p.b[1])
+                square = source, target, f.index(p.b[1]), f.index(self.t.width)
+                if p.k * p.n < _CALLED:
+                    self._square(f, count, depth, *square)
+                else:
+                    f.call(self._squares(count, depth), VOID, *square)
+                continue
+            for i, row in enumerate(self._square_gathered(f, k, v, count, depth)):
+                f.store(row, f.at(target, p.element, i * self.t.width))
 
-    def _square_rows(self, f: Function, k: Value, v: int, count: int, depth: int) -> list[Value]:
-        p, lanes = self.p, self.lanes
-        mask = self._mask(f, depth)
-        rows = [f.const(self.vector, 0)] * lanes
+    def _squares(self, count: int, depth: int) -> Function:
+        """The function ``(source, target, stride, width)`` of a square, shared by all products."""
+        name = f"transposed_{self.p.element.mangled}_{self.lanes}_{count}_{depth}"
+        if name not in self.module.functions:
+            f = self.module.function(name, VOID, [PTR, PTR, I64, I64], "internal")
+            self._square(f, count, depth, *f.params)
+            f.ret()
+        return self.module.functions[name]
+
+    def _square(
+        self, f: Function, count: int, depth: int, source: Value, target: Value, stride: Value,
+        width: Value,
+    ) -> None:  # fmt: skip
+        element, mask = self.p.element, self._mask(f, depth)
+        rows = [f.const(self.vector, 0)] * self.lanes
         for j in range(count):
-            source = f.at(f.params[0], p.element, k + (v * lanes + j) * p.b[1])
-            rows[j] = f.load(self.vector, source, mask=mask)
-        return transposed(f, rows)
+            rows[j] = f.load(self.vector, f.at(source, element, stride * j), mask=mask)
+        for i, row in enumerate(transposed(f, rows)[:depth]):
+            f.store(row, f.at(target, element, width * i))
 
     def _square_gathered(
         self, f: Function, k: Value, v: int, count: int, depth: int

@@ -9,7 +9,7 @@ from math import prod
 from glassgrad.engines.native import cost
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.emit import I8, PTR, VOID, Function, Module, Value, of_dtype
-from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads
+from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads, walk
 from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.nest import Nest
 from glassgrad.engines.native.step import Multiply
@@ -89,6 +89,7 @@ class Epilogue:
         self.step, self.buffers = step, buffers
         self.result = result_store(step)
         self.roots = step.roots()
+        self.size = len(walk(self.roots))
         self.accesses = [*loads(self.roots), *step.stores]
 
     def __call__(

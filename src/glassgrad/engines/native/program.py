@@ -1,8 +1,9 @@
 """A graph compiled to one native call.
 
 `compile` plans the steps, lays out the arena, emits the code, takes the object from the cache or
-assembles it, and links. The program is called with arrays and gives fresh arrays; `fast` is a
-Python builtin that does the same without any Python code between.
+assembles it, and links; of a graph that was compiled before only the last is left to do. The
+program is called with arrays and gives fresh arrays; `fast` is a Python builtin that does the same
+without any Python code between.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engines import reference
 from glassgrad.engines.native import cost, memory, pyabi, threads, underway
-from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
@@ -28,6 +30,7 @@ from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.products import cut_of, emit_multiply
+from glassgrad.engines.native.recall import Made, name_of, recalled, remember
 from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.row_blocks import emit_rows, in_row_blocks
 from glassgrad.engines.native.runs import operands, runs
@@ -65,24 +68,15 @@ class NativeProgram:
         for node in inputs:
             if not isinstance(node.op, Input):
                 raise GraphError(f"a program's inputs must be variables, not {node!r}")
-        self.planner = Planner(self.outputs, self.inputs)
         self.donated = dict(donated or {})
         self._check_donated()
-        donation = Donation(self.planner.plan(), self.donated, self.target)
-        self.steps = in_row_blocks(donation.settled(), donation.pairs)
-        self.copied_back = len(donation.copies)
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
         self.signature = (signature or Signature.flat(*specs)).donating(self.donated)
-        self.long = cost.of_steps(self.steps) >= cost.LONG
-        layout = Layout(self.steps, self.target)
-        self.memory = self._planned(layout)
-        memory.check(self.name, self.memory, layout, self.steps, self._shown)
-        code = _Code(self, layout)
-        self.text_size = len(code.text)
-        cache = ObjectCache(user_cache_folder()) if cache is None else cache
-        obj, self.cache_hit = compiled(code.text, self.target, cache, __version__)
-        self.code_size, self.shared = len(obj), bool(code.parts)
-        self._link(obj, code, receiver or self._converted)
+        self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
+        made = self._made()
+        self.long, self.shared, self.text_size = made.long, made.shared, made.text_size
+        self.copied_back, self.code_size = made.copied_back, len(made.obj)
+        self._link(made, receiver or self._converted)
         self.compile_seconds = time.perf_counter() - started
 
     def _check_donated(self) -> None:
@@ -96,33 +90,79 @@ class NativeProgram:
                     f"{i}, which is {x.dtype}{list(x.shape)}"
                 )
 
-    def _planned(self, layout: Layout) -> Memory:
-        """What a call needs of memory."""
+    # -- planning -------------------------------------------------------------
+
+    def _made(self) -> Made:
+        """The kernel: recalled by its graph, or planned and emitted."""
+        keeps = self.cache.folder is not None
+        name = name_of(self.outputs, self.inputs, self.donated, self.target) if keeps else None
+        found = recalled(self.cache, name, self.outputs)
+        self.cache_hit = found is not None
+        if found is not None:
+            self._check_memory(found.arena_bytes, found.constants)
+            return found
+        planner, steps, layout, copied_back = self._planned
+        constants = [np.ascontiguousarray(b.value) for b in planner.constants]
+        self._check_memory(layout.size, constants)
+        code = _Code(steps, layout, self.target)
+        obj, self.cache_hit = compiled(code.text, self.target, self.cache, __version__)
+        made = Made(
+            obj, layout.size, len(code.text), copied_back, cost.of_steps(steps) >= cost.LONG,
+            bool(code.parts), [n for n in code.module.foreign() if not n.startswith("const_")],
+            constants,
+        )  # fmt: skip
+        remember(self.cache, name, made, key(code.text, self.target, __version__), self.outputs)
+        return made
+
+    @cached_property
+    def _planned(self) -> tuple[Planner, list[Step], Layout, int]:
+        planner = Planner(self.outputs, self.inputs)
+        donation = Donation(planner.plan(), self.donated, self.target)
+        steps = in_row_blocks(donation.settled(), donation.pairs)
+        return planner, steps, Layout(steps, self.target), len(donation.copies)
+
+    @property
+    def planner(self) -> Planner:
+        """What planned the steps; of a kernel that was recalled it plans them when asked."""
+        return self._planned[0]
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps, in order."""
+        return self._planned[1]
+
+    def _check_memory(self, arena_bytes: int, constants: Sequence[np.ndarray]) -> None:
+        """What a call needs of memory; refused where there is less."""
         fresh = (n for o, n in enumerate(self.outputs) if o not in self.donated)
         results = sum(n.size * n.dtype.itemsize for n in fresh)
-        return Memory(layout.size, results, sum(b.nbytes for b in self.planner.constants))
+        self.memory = Memory(arena_bytes, results, sum(c.nbytes for c in constants))
+        memory.check(self.name, self.memory, lambda: self._planned[1:3], self._shown)
 
     def _shown(self, buffer: Buffer) -> Sequence[Node]:
         return self.planner.buffers.shown.get(buffer, ())
 
     # -- linking --------------------------------------------------------------
 
-    def _link(self, obj: bytes, code: _Code, receiver: Callable[..., Any]) -> None:
-        self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
+    def _link(self, made: Made, receiver: Callable[..., Any]) -> None:
+        self.constants = made.constants
         imports = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
-        self.arena = Arenas(code.arena_bytes)
+        self.arena = Arenas(made.arena_bytes)
         self.fast = receiver
-        exports = ["kernel"]
+        objects, exports, foreign = [made.obj], ["kernel"], made.foreign
         known = underway.addresses() if self.long else {}
-        if code.entry is not None:
-            self._call = FastCall(self.signature, code.entry.keys, self.arena)
-            known |= self._call.symbols()
+        if pyabi.usable():
+            module = Module(self.target)
+            entry = Entry(module, self.signature, self.long, self.shared)
+            objects.append(compiled(module.text(), self.target, self.cache, __version__)[0])
+            self._call = FastCall(self.signature, entry.keys, self.arena)
+            known = known | self._call.symbols()
+            foreign = [*foreign, *module.foreign()]
             exports.append(ENTRY)
-        imports |= {n: known[n] for n in code.module.foreign() if n in known}
-        self._linked = Linked(obj, self.target, exports, imports)
+        imports |= {n: known[n] for n in foreign if n in known}
+        self._linked = Linked(objects, self.target, exports, imports)
         address = self._linked.address
         self._kernel = Kernel(address["kernel"], self.arena, self.long)
-        if code.entry is not None:
+        if pyabi.usable():
             self.fast = self._call.bind(address[ENTRY], receiver, self.name, self)
 
     def __del__(self) -> None:
@@ -232,21 +272,15 @@ def _is_free(arrays: Sequence[np.ndarray], i: int) -> bool:
 
 
 class _Code:
-    """The text of a program and the size of its arena."""
+    """The text of a kernel."""
 
-    def __init__(self, program: NativeProgram, layout: Layout) -> None:
-        self.target = program.target
+    def __init__(self, steps: Sequence[Step], layout: Layout, target: Target) -> None:
+        self.target = target
         self.module = Module(self.target)
         self.emitted: dict[str, Function] = {}
         self.shared: dict[Key, Function] = {}
         self.parts: dict[str, int] = {}  # of the functions of steps that are cut
-        self.arena_bytes = layout.size
-        kernel = self._kernel("kernel", program.steps, layout)
-        self.entry = (
-            Entry(self.module, program.signature, kernel, program.long, bool(self.parts))
-            if pyabi.usable()
-            else None
-        )
+        self._kernel("kernel", steps, layout)
         self.text = self.module.text()
 
     def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:
@@ -297,9 +331,9 @@ class _Code:
                     tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
             return tables[key]
 
-        for i, (step, *_), key, offsets in runs(steps, layout.offsets, layout.size):
+        for i, (step, *_), kind, offsets in runs(steps, layout.offsets, layout.size):
             if offsets is not None:
-                self._run(f, f"{name}_row{i}", step, key, offsets)
+                self._run(f, f"{name}_row{i}", step, kind, offsets)
                 continue
             known = {b: pointer(b) for b in operands(step)}
             if isinstance(step, Multiply) and cut_of(step, self.target) is None:

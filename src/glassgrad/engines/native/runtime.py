@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines.native import pyabi
-from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.link import Linked
+from glassgrad.engines.native.recall import shared_object
 from glassgrad.engines.native.target import Target
-from glassgrad.version import __version__
 
 KEPT = 2  # results remembered for each output
 FIELDS = 10  # words of a record
@@ -71,14 +71,10 @@ def _takes(spec: Any) -> int:
 @cache
 def addresses() -> dict[str, int]:
     """The addresses of the shared functions, linked at the first call."""
-    target = Target.host()
-    module = Module(target)
-    for emit in _PARTS:
-        emit(module)
-    cache_ = ObjectCache(user_cache_folder())
-    obj, _ = compiled(module.text(), target, cache_, __version__)
+    target, kept = Target.host(), ObjectCache(user_cache_folder())
+    obj, foreign = shared_object(kept, "runtime", target, _PARTS)
     known = pyabi.addresses()
-    linked = Linked(obj, target, _EXPORTS, {n: known[n] for n in module.foreign()})
+    linked = Linked(obj, target, _EXPORTS, {n: known[n] for n in foreign})
     _LINKED.append(linked)
     return linked.address
 
