@@ -158,6 +158,19 @@ def test_unsigned_powers_never_are():
     np.testing.assert_array_equal(gg.jit(lambda x, y: x**y)(x, x), x**x)
 
 
+def test_negative_powers_where_the_code_is_called():
+    """A function that a program writes out too often becomes one that is called."""
+
+    def f(x, y):
+        for _ in range(9):
+            x = x**y + 1
+        return x
+
+    assert gg.jit(f)(np.int64(2), np.int64(0)) == 2
+    with pytest.raises(ValueError, match="to the power -1"):
+        gg.jit(f)(np.int64(2), np.int64(-1))
+
+
 def test_negative_powers_in_loops():
     def f(x, ys):
         return gg.scan(lambda c, y: (c, c**y), x, ys)[1]

@@ -405,7 +405,13 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
         return self.costly("erf", lambda k, x: [math_erf.erf(k, x)], x)[0]
 
     def power(self, x: Operand, y: Operand) -> Lanes:
-        """x to the y, with the special cases of C's pow; integers wrap."""
+        """x to the y, with the special cases of C's pow; integers wrap.
+
+        NumPy refuses integers to negative powers: where there is a status it says so.
+        """
         a, b = self._lifted(x, y)
+        known = isinstance(b.value.number, int) and b.value.number >= 0
+        if a.dtype.kind == "i" and self.status is not None and not known:
+            self.report(self.less(b, 0).value)
         rule = math_power.power if a.dtype.kind == "f" else math_power.integer_power
         return self.costly("power", lambda k, x, y: [rule(k, x, y)], a, b)[0]

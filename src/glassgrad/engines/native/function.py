@@ -457,6 +457,7 @@ class Function:
         self.begin(head)
         place = len(self._lines)
         phis = [self._emit(v.type, "") for v in carried]
+        self.depth += 1
         self.jump_if(test(*phis), more, done)
         self.begin(more)
         after = body(*phis)
@@ -466,6 +467,7 @@ class Function:
                 f"[ {new.text}, %{self.block} ]"
             )
         self.jump(head)
+        self.depth -= 1
         self.begin(done)
         return phis
 
