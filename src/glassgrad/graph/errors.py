@@ -45,3 +45,7 @@ class NegativePowerError(GlassgradError, ValueError):
 
 class PlanTooLargeError(GlassgradError, MemoryError):
     """A program that needs more memory than there is, refused before it runs."""
+
+
+class EngineError(GlassgradError, ArithmeticError):
+    """Two engines gave different numbers: a fault of glassgrad, found by gg.jit(check=True)."""

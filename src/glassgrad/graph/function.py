@@ -76,4 +76,5 @@ def _row(node: Node, params: tuple[Node, ...], number: dict[Node, int]) -> tuple
         return ("parameter", params.index(node), node.shape, node.dtype)
     if isinstance(node.op, Const):
         return ("const", node.shape, node.dtype, node.op.value.tobytes())
-    return (node.op, *(number[x] for x in node.inputs))
+    op = node.op.name if node.op.name == "alias" else node.op  # each has a serial of its own
+    return (op, *(number[x] for x in node.inputs))

@@ -31,6 +31,7 @@ from glassgrad.train.run import (
 )
 from glassgrad.train.sweep import Sweep
 from glassgrad.transform import random
+from glassgrad.transform.engine import present
 from glassgrad.transform.gradient import value_and_grad
 from glassgrad.transform.jit import jit
 from glassgrad.transform.tree import Tree, flatten, unflatten
@@ -127,7 +128,7 @@ class Trainer:
     def _about(self, task: _Task) -> dict[str, Any]:
         """What a run that goes on must have in common with the one before."""
         about = {"rows": task.rows, "batch": task.batch, "patience": task.patience}
-        about |= {"epochs": task.epochs, "seed": task.seed, "engine": self.engine}
+        about |= {"epochs": task.epochs, "seed": task.seed, "engine": present(self.engine)}
         about["keep_best"] = task.kept.name if task.kept else "loss"
         shape = repr(flatten(self.model)[1])
         if " at 0x" not in shape:  # a function of one's own has no name that lasts

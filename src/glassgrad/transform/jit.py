@@ -14,26 +14,19 @@ import numpy as np
 from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
-from glassgrad.engines.program import Engine, Program
-from glassgrad.engines.reference import ReferenceProgram
+from glassgrad.engines.compare import first_difference
+from glassgrad.engines.program import Program
 from glassgrad.graph.dtype import as_dtype
-from glassgrad.graph.errors import CalculusError
+from glassgrad.graph.errors import CalculusError, EngineError
 from glassgrad.graph.function import Function as Body
-from glassgrad.graph.node import ACTIVE, Input, Node, Trace, constant, new_input
+from glassgrad.graph.node import ACTIVE, Guard, Input, Node, Trace, constant, new_input
 from glassgrad.graph.traverse import substitute, topological_order
 from glassgrad.rewrite.pipeline import finish, stabilise
+from glassgrad.transform.anew import MANY, Change, Course, changes, warn_of_many
 from glassgrad.transform.donate import Donated, as_donated, donated_pairs
+from glassgrad.transform.engine import ENGINES, present
 from glassgrad.transform.trace import Function, argument_names, label_of
 from glassgrad.transform.tree import Tree, flatten, paths, unflatten
-
-
-def _native(outputs: Sequence[Node], inputs: Sequence[Node]) -> Program:
-    from glassgrad.engines.native.program import NativeProgram
-
-    return NativeProgram(outputs, inputs)
-
-
-ENGINES: dict[str, Engine] = {"reference": ReferenceProgram, "native": _native}
 
 Key = tuple[Any, ...]
 CHAINED = 8  # programs that are tried in turn before the general way
@@ -59,6 +52,7 @@ class Specialisation(NamedTuple):
     program: Program
     result: Tree
     guards: tuple[Any, ...]  # observed values; the program's last outputs are compared with them
+    changes: list[Change]  # from the program before
 
 
 class Jit:
@@ -79,6 +73,7 @@ class Jit:
         self.check = check
         self.donate = donate
         self.programs: dict[Key, list[Specialisation]] = {}
+        self.latest: Course | None = None
         self.__call__: Callable[..., Any] = self._general
 
     def __repr__(self) -> str:
@@ -98,9 +93,11 @@ class Jit:
             if _holds(known, values):
                 return _result(known, values)
         tried = len(group)
+        self.engine = present(self.engine)
         traced = self._trace(leaves, tree)
         if self.check:
             self._check_again(leaves, tree, *traced[:2])
+            self._check_engines(arrays, *traced[:2])
         with _making:
             for known in group[tried:]:  # made by another thread meanwhile
                 values = known.program(arrays)
@@ -136,7 +133,20 @@ class Jit:
         else:
             program = ENGINES[self.engine](final, inputs)
         trace.root().values.clear()  # the program outlives the arrays that it was traced with
-        return Specialisation(program, result, tuple(np.asarray(g.value) for g in guards))
+        observed = tuple(np.asarray(g.value) for g in guards)
+        return Specialisation(program, result, observed, self._changes(leaves, tree, guards))
+
+    def _changes(
+        self, leaves: Sequence[Any], tree: Tree, guards: Sequence[Guard]
+    ) -> list[Change]:  # fmt: skip
+        """What differs from the program before; a warning where there are very many."""
+        course = Course(tree, _leaf_names(self.f, tree), list(map(_signature, leaves)), guards)
+        found = [] if self.latest is None else changes(self.latest, course)
+        self.latest = course
+        before = [p for group in self.programs.values() for p in group]
+        if len(before) == MANY:
+            warn_of_many(label_of(self.f), [*(c for p in before for c in p.changes), *found])
+        return found
 
     def _donated(
         self, leaves: Sequence[Any], tree: Tree, inputs: Sequence[Node], result: Tree,
@@ -185,13 +195,24 @@ class Jit:
                 "key, and pass changing values as arguments"
             )
 
+    def _check_engines(
+        self, arrays: Sequence[Any], inputs: list[Node], outputs: list[Node]
+    ) -> None:  # fmt: skip
+        """Run both engines, and name the first node on which they differ."""
+        if self.engine != "native":
+            return
+        found = first_difference(outputs, inputs, arrays)
+        if found is not None:
+            raise EngineError(f"gg.jit(check=True): {found}")
+
     def report(self) -> str:
-        """What was compiled, for each signature."""
+        """What was compiled, for each signature, and why more than once."""
         lines = [repr(self)]
         for group in self.programs.values():
             for number, made in enumerate(group):
                 guards = f", {len(made.guards)} guarded values" if made.guards else ""
                 lines.append(f"program {number}{guards}: {made.program.report()}")
+                lines.extend(f"compiled anew: {c.text}" for c in made.changes)
         return "\n".join(lines)
 
 
@@ -317,8 +338,10 @@ def jit(
     `engine` is "native" (machine code) or "reference" (NumPy, node by node). Nothing falls back
     silently: what an engine cannot run is an error that names the op. Values that the function
     looked at (`if x > 0`) are checked at each call, and another course is compiled when they
-    differ. With `check` the function is traced twice, and a difference (random numbers, a changing
-    global) is an error. `.report()` says what was compiled.
+    differ. On a machine without llvmlite the reference engine runs, and says so once. With `check`
+    the function is traced twice, and a difference (random numbers, a changing global) is an error;
+    then both engines compute every node, and the first on which they differ beyond its bound is
+    named. `.report()` says what was compiled, and why it was compiled anew.
 
     `donate` names arguments (positions, names, or several) whose arrays may be overwritten: a
     result of the same structure, shape and dtype is then returned in their memory, as the same

@@ -12,8 +12,9 @@ import numpy as np
 from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.node import NDArray
 from glassgrad.transform.descent import METHODS, Point, newton
+from glassgrad.transform.engine import ENGINES, present
 from glassgrad.transform.jacobian import hessian
-from glassgrad.transform.jit import ENGINES, Jit
+from glassgrad.transform.jit import Jit
 from glassgrad.transform.trace import Function, label_of
 from glassgrad.transform.tree import Tree, flatten, unflatten
 
@@ -79,6 +80,7 @@ def minimize(
             f"gg.minimize: method is one of {', '.join(METHODS)} and engine one of "
             f"{', '.join(ENGINES)}, not {method!r}, {engine!r}"
         )
+    engine = present(engine)
     start, flat, rebuilt = _flattened(f, x0)
     rate = RATES[method] if learning_rate is None else float(learning_rate)
     way = METHODS[method](flat, start, rate, momentum, partial(Jit, engine=engine, check=False))

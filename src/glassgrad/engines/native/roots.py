@@ -69,10 +69,7 @@ class Roots:
             for user in self.users[node]:
                 found |= {user} if user in roots else reached.get(user, set())
             reached[node] = set(list(found)[:2])
-            enlarged = any(
-                isinstance(u.op, Broadcast | Take) and u.size > node.size > 1
-                for u in self.users[node]
-            )
+            enlarged = any(_repeats(u) and u.size > node.size > 1 for u in self.users[node])
             if isinstance(node.op, VIEWS) or node.outputs is not None:
                 continue
             if (len(found) > 1 or enlarged) and cost[node] > _RECOMPUTED:
@@ -135,6 +132,12 @@ class Roots:
             inner = sum(0 if x in roots else cost[x] for x in dict.fromkeys(node.inputs))
             cost[node] = min(own + inner, 1000)
         return cost
+
+
+def _repeats(node: Node) -> bool:
+    """Whether a node shows elements of its operands several times."""
+    op = node.op
+    return isinstance(op, Broadcast | Take) or (isinstance(op, Contract) and is_outer(op))
 
 
 def is_costly(op: object) -> bool:

@@ -81,6 +81,21 @@ class Target:
         return self.triple.split("-")[0] == _host().triple.split("-")[0]
 
 
+FAMILIES = ("x86_64", "amd64", "aarch64", "arm64")
+
+
+@cache
+def absence() -> str | None:
+    """Why there is no native engine on this machine; None where there is one."""
+    try:
+        triple = _assembler().get_process_triple()
+    except (ImportError, OSError) as error:
+        return f"llvmlite, which assembles machine code, cannot be imported ({error})"
+    if triple.startswith(FAMILIES):
+        return None
+    return f"machine code is made for x86-64 and 64-bit ARM, and this is {triple}"
+
+
 @cache
 def _assembler() -> Any:
     import llvmlite.binding as llvm
