@@ -110,6 +110,7 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
         self.mask: Value | None = None  # the lanes that count
         self.fused = function.target.fma
         self._memo: dict[Any, Any] = {}
+        self._negated: dict[str, Lanes] = {}
         self._block = function.block
 
     # -- values and memory of what was computed ---------------------------------------------
@@ -212,7 +213,9 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
 
     def negative(self, x: Lanes) -> Lanes:
         """-x."""
-        return self._emit("neg", x.dtype, self.function.negate, x.value)
+        found = self._emit("neg", x.dtype, self.function.negate, x.value)
+        self._negated[found.value.text] = x
+        return found
 
     def fma(self, x: Operand, y: Operand, z: Operand) -> Lanes:
         """x*y + z: rounded once where the target has FMA hardware (`fused`), else twice."""
@@ -343,8 +346,8 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
 
     def abs(self, x: Lanes) -> Lanes:
         """|x|; of the most negative integer, itself."""
-        if x.dtype.kind == "f":
-            return self._intrinsic("llvm.fabs", x)
+        if x.dtype.kind == "f":  # |-x| is |x|, and so is whatever is computed from it
+            return self._intrinsic("llvm.fabs", self._negated.get(x.value.text, x))
         return x if x.dtype.kind in "ub" else self.where(self.less(x, 0), -x, x)
 
     def sign(self, x: Lanes) -> Lanes:

@@ -1,4 +1,20 @@
-"""Which nodes of a graph are stored; all others are computed where they are needed."""
+"""Which nodes of a graph are stored; all others are computed where they are needed.
+
+Stored are results; what is not elementwise; operands of matrix products and of loops. For other
+elementwise values it is a choice between storing, which costs a write and a read of memory, and
+computing again, which costs instructions:
+
+- up to six cheap operations are computed again wherever they are needed, since a pass over memory
+  costs more than they do; with a costly function (exp and the like) among them the value is stored
+  as soon as two steps need it, or one step shows it several times (broadcast, gather, outer
+  product);
+- costly functions of one operand (tanh and its slope, a gate and its derivative, or one of x and
+  one of -x) are stored by one step, in which their common exp is computed once: up to 65536
+  elements, or where rows are computed one after the other, so that the derivative stays in the
+  cache until the backward pass reads it. Of larger arrays the derivative is computed again in the
+  backward pass: its exp costs less than reading the array from main memory would;
+- an expression of more than 60 operations is cut, so that its values stay in registers.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +110,7 @@ class Roots:
         groups: dict[tuple[Node, ...], list[Node]] = {}
         for node in self.order:
             if isinstance(node.op, Elementwise) and is_costly(node.op):
-                groups.setdefault(node.inputs, []).append(node)
+                groups.setdefault(tuple(map(_unsigned, node.inputs)), []).append(node)
         by_rows = self._summed_by_rows()
         return {
             n
@@ -132,6 +148,11 @@ class Roots:
             inner = sum(0 if x in roots else cost[x] for x in dict.fromkeys(node.inputs))
             cost[node] = min(own + inner, 1000)
         return cost
+
+
+def _unsigned(node: Node) -> Node:
+    """x, of -x too: what is computed from |x| is the same."""
+    return node.inputs[0] if node.name == "negative" else node
 
 
 def _repeats(node: Node) -> bool:
