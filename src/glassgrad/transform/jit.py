@@ -123,12 +123,12 @@ class Jit:
     ) -> Specialisation:  # fmt: skip
         guards = [g for g in trace.guards if g.node.bound]
         final = finish([*outputs, *_closed([g.node for g in guards], inputs, trace)])
-        direct = self.engine == "native" and not guards
-        if direct and (call := _direct_call(leaves, tree, result)):
+        direct = self.engine == "native" and all(g.node.shape == () for g in guards)
+        if direct and (call := _direct_call(leaves, tree, result, guards)):
             chained = sum(map(len, self.programs.values())) < CHAINED
             receiver = self.__call__ if chained else self._general
             takes = [_takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
-            donated = self._donated(leaves, tree, inputs, result, outputs)
+            donated = {} if guards else self._donated(leaves, tree, inputs, result, outputs)
             program, self.__call__ = _native_call(final, inputs, call, takes, receiver, donated)
         else:
             program = ENGINES[self.engine](final, inputs)
@@ -234,15 +234,28 @@ def _takes(leaf: Any) -> str:
     return {float: "float", int: "never"}.get(type(leaf), "array")
 
 
-def _direct_call(leaves: Sequence[Any], tree: Tree, result: Tree) -> tuple[Any, Any] | None:
-    """The arguments' and the result's structure, where a builtin can take them apart itself."""
+def _direct_call(
+    leaves: Sequence[Any], tree: Tree, result: Tree, guards: Sequence[Guard]
+) -> tuple[Any, ...] | None:
+    """What a builtin must know to take arguments apart itself and to build the result.
+
+    The arguments' and the result's structure, the names of those given by keyword, and what the
+    guards must be; None where only Python can do it.
+    """
     from glassgrad.engines.native.call import Fixed
 
     args, kwargs = tree.children
     number = count()
     given = [Fixed(leaf) if isinstance(leaf, bool) else next(number) for leaf in leaves]
-    taken, made = _parts(args, iter(given)), _parts(result, count())
-    return None if kwargs.children or taken is None or made is None else (taken.children, made)
+    every = iter(given)
+    taken, named = _parts(args, every), _parts(kwargs, every)
+    outputs = count()
+    made = _parts(result, outputs)
+    if taken is None or named is None or made is None:
+        return None
+    bits = (np.asarray(g.value, g.node.dtype).tobytes() for g in guards)
+    expected = tuple(zip(outputs, bits))
+    return (*taken.children, *named.children), made, kwargs.label, expected
 
 
 def _parts(tree: Tree, leaves: Iterator[Any]) -> Any:
@@ -271,7 +284,7 @@ def _parts(tree: Tree, leaves: Iterator[Any]) -> Any:
 def _native_call(
     outputs: Sequence[Node],
     inputs: Sequence[Node],
-    call: tuple[Any, Any],
+    call: tuple[Any, ...],
     takes: Sequence[str],
     receiver: Callable[..., Any],
     donated: dict[int, int],
@@ -348,7 +361,8 @@ def jit(
     array objects, which saves memory and time. Whoever still holds a donated array sees the new
     numbers in it, and after an error in the call it may hold any numbers. An array that cannot be
     written over (read-only, not contiguous, sharing memory with another argument) is left as it
-    is, and its result is a fresh array. The reference engine always returns fresh arrays.
+    is, and its result is a fresh array. So is every result of the reference engine, and of a
+    function that looks at values: whether its course is right is known only after it has run.
 
     >>> import glassgrad as gg, numpy as np
     >>> gg.jit(lambda x: np.sum(x**2), engine="reference")(np.arange(3.0))

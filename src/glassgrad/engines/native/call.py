@@ -14,12 +14,13 @@ A result that takes a donated argument's memory is that argument, handed back.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from glassgrad.engines.native import pyabi, runtime, threads
 from glassgrad.engines.native.crew import CREW, READY
-from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Module, Value
+from glassgrad.engines.native.emit import I1, I8, I16, I32, I64, PTR, VOID, Module, Value
 from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
 from glassgrad.engines.native.signature import (
     ArraySpec,
@@ -70,8 +71,8 @@ class Entry:
         if s.arguments != tuple(range(n)):
             leaves = f.stack(PTR, max(1, n))
         receiver, args, count, names = f.params
-        need(f, f.compare("eq", count, len(s.arguments)), self.miss)
-        need(f, f.compare("eq", names, f.const(PTR, 0)), self.miss)
+        need(f, f.compare("eq", count, len(s.arguments) - len(s.names)), self.miss)
+        self._match_names(names)
         if leaves is not args:
             for i, tree in enumerate(s.arguments):
                 self._match(tree, field(f, args, 8 * i), leaves)
@@ -88,6 +89,11 @@ class Entry:
         need(f, taken, failed)
         status = self._run(arena, inputs, outputs, leaves)
         need(f, f.compare("eq", status, 0), bad)
+        for o, bits in s.expected:
+            word = I64 if len(bits) == 8 else I32 if len(bits) == 4 else I16 if bits[1:] else I8
+            found = f.load(word, f.at(arrays, PTR, o))
+            number = int.from_bytes(bits, sys.byteorder, signed=True)
+            need(f, f.compare("eq", found, number), bad)
         f.ret(self._result(arrays, results))
         f.begin(failed)
         self._give(arena)
@@ -97,6 +103,18 @@ class Entry:
         f.jump(self.miss)
         f.begin(self.miss)
         f.ret(python(f, "PyObject_Vectorcall", PTR, receiver, args, count, names))
+
+    def _match_names(self, names: Value) -> None:
+        """The keywords of the call are those of the signature, in their order."""
+        f, wanted = self.f, self.signature.names
+        if not wanted:
+            need(f, f.compare("eq", names, f.const(PTR, 0)), self.miss)
+            return
+        need(f, f.compare("ne", names, f.const(PTR, 0)), self.miss)
+        need(f, f.compare("eq", field(f, names, pyabi.SIZE, I64), len(wanted)), self.miss)
+        for i, name in enumerate(wanted):
+            found = field(f, names, pyabi.TUPLE_ITEMS + 8 * i)
+            need(f, f.compare("eq", found, self._key(sys.intern(name))), self.miss)
 
     def _arena(self) -> Value:
         f = self.f

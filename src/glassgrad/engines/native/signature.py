@@ -55,12 +55,19 @@ Part = int | Tree | Fixed
 
 @dataclass(frozen=True)
 class Signature:
-    """All that is known of a program's calls. `result` may be one number: a bare result."""
+    """All that is known of a program's calls. `result` may be one number: a bare result.
+
+    The last arguments are given by the keywords `names`, in this order. `expected` has for some
+    outputs, scalars that are no part of the result, their bytes: in a call in which they are others
+    the program is not the right one.
+    """
 
     inputs: tuple[ArraySpec, ...]
     outputs: tuple[ArraySpec, ...]
     arguments: tuple[Part, ...]
     result: Part
+    names: tuple[str, ...] = ()
+    expected: tuple[tuple[int, bytes], ...] = ()
 
     @staticmethod
     def flat(inputs: Sequence[ArraySpec], outputs: Sequence[ArraySpec]) -> Signature:
