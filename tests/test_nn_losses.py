@@ -97,6 +97,27 @@ def test_wrong_targets_of_cross_entropy():
 
 
 @pytest.mark.parametrize("engine", ["reference", "native"])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_a_class_that_there_is_not_makes_a_compiled_loss_nan(engine, weights):
+    compiled = gg.jit(
+        lambda z, y: nn.cross_entropy(z, y, weights=weights, reduction="none"), engine=engine
+    )
+    z = np.zeros((4, 3), np.float32)
+    assert np.isnan(compiled(z, np.array([0, 3, -1, 2]))).tolist() == [False, True, True, False]
+    assert np.isnan(compiled(z, np.array([0, 3, 255, 2], np.uint8))).sum() == 2
+
+
+def test_lists_are_arrays_too():
+    assert nn.squared_error([1.0, 2.0], [1.0, 4.0]) == 2
+    assert nn.absolute_error([1.0, 2.0], [1.0, 4.0]) == 1
+    assert nn.huber([1.0, 2.0], [1.0, 4.0]) == 0.75
+    assert nn.cross_entropy([[1000.0, 0.0]], [1]) == 1000
+    many = np.array([2.0, 3.0])  # float64, beside logits of float32
+    weighted = nn.binary_cross_entropy(np.zeros((1, 2), np.float32), [[1, 1]], positive_weight=many)
+    assert weighted.dtype == np.float32 and weighted == pytest.approx(2.5 * np.log(2))
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
 def test_there_is_no_zero_times_infinity(engine):
     far = np.array([[-np.inf, 0.0, 1.0]])
     both = gg.jit(gg.value_and_grad(lambda z, p: nn.cross_entropy(z, p)), engine=engine)

@@ -29,7 +29,7 @@ def test_dropout_needs_a_key_in_training_alone():
     assert nn.evaluating(nn.Dropout(0.25))(X) is X
     assert nn.Dropout(0.0)(X) is X
     with pytest.raises(ValueError, match="0 <= rate < 1"):
-        nn.Dropout(1.0).validate()
+        nn.Dropout(1.0)
 
 
 def test_settings_are_no_parameters():

@@ -96,8 +96,43 @@ def test_settings_that_make_no_sense():
         optim.Adam(rows="some")
     with pytest.raises(ValueError, match="moves every row"):
         optim.Adam(rows="lazy", weight_decay=0.1)
-    with pytest.raises(ValueError, match="every is at least 1"):
-        optim.Accumulated(optim.SGD(lr=0.1), every=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: optim.Accumulated(optim.SGD(lr=0.1), every=0), "every is 0"),
+        (lambda: optim.Accumulated(optim.SGD(lr=0.1), every=2.5), "a whole number, at least 1"),
+        (lambda: optim.SGD(lr=-0.1), "take the loss with its sign turned"),
+        (lambda: optim.Adam(lr=np.float32("nan")), "lr is .*nan"),
+        (lambda: optim.Adam(betas=(0.9, 1.0)), "betas holds 1.0"),
+        (lambda: optim.RMSProp(alpha=1.5), "alpha is 1.5"),
+        (lambda: optim.AdamW(weight_decay=-1), "weight_decay is -1"),
+        (lambda: optim.Clipped(optim.SGD(lr=0.1)), "by norm or by value"),
+        (lambda: optim.Clipped(optim.SGD(lr=0.1), norm=0), "above 0"),
+        (lambda: optim.Cosine(0.1, steps=0), "steps is 0"),
+        (lambda: optim.WarmUp(0.1, steps=0), "steps is 0"),
+        (lambda: optim.Step(0.1, every=0), "every is 0"),
+        (lambda: optim.Exponential(0.1, factor=float("inf")), "factor is inf"),
+        (lambda: optim.OneCycle(0.1, steps=10, rise=0.1), "no steps for the way up"),
+        (lambda: optim.OneCycle(0.1, steps=10, rise=1.0), "or for the way down"),
+    ],
+)
+def test_numbers_that_make_no_sense(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def test_states_and_parameters_of_something_else():
+    opt, p = optim.Adam(), np.ones(2)
+    for state in (None, optim.SGD(lr=0.1, momentum=0.9).init(p)):
+        with pytest.raises(TypeError, match=r"The first state is opt.init\(params\)"):
+            opt.step(p, p, state)
+    with pytest.raises(ValueError, match="the state has the structure"):
+        opt.step([p], [p], opt.init(p))
+    for act in (opt.init, lambda q: opt.step(q, q, opt.init({"w": p}))):
+        with pytest.raises(TypeError, match=r"params\['w'\] is int64"):
+            act({"w": np.array([1, 2])})
 
 
 def test_decay_in_the_gradient_is_a_term_of_the_loss():

@@ -149,6 +149,13 @@ def test_divergence_is_said():
         trainer(SGD(lr=1e30)).fit(line(), 5, validation=line(32, 1))
 
 
+def test_labels_that_are_no_class_are_said():
+    net = nn.MLP.init([1, 3], key=random.key(0))
+    fit = Trainer(net, lambda net, x, y: nn.cross_entropy(net(x), y), SGD(lr=0.1)).fit
+    with pytest.raises(FloatingPointError, match="labels that are no class"):
+        fit((np.zeros((6, 1), np.float32), np.array([1, 2, 3, 1, 2, 3])), 2)
+
+
 def test_divergence_after_a_good_epoch_keeps_it():
     x, y = line()
 

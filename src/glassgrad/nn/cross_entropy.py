@@ -28,7 +28,8 @@ def cross_entropy(
     Logits (..., classes). The target: whole numbers (...), the classes; or floats (..., classes),
     their probabilities. `smoothing` mixes that part of the uniform distribution into the target.
     `weights` (classes,) multiply each class's term; the mean over class numbers is then divided by
-    the sum of the weights of these classes, as PyTorch's is.
+    the sum of the weights of these classes, as PyTorch's is. A class number that there is not is
+    an error, and in compiled code, where numbers are not looked at, a loss of nan.
 
     >>> float(cross_entropy(np.array([[1000.0, 0.0, 0.0]]), np.array([1])))
     1000.0
@@ -36,6 +37,7 @@ def cross_entropy(
     >>> round(float(cross_entropy(logits, np.array([[0.5, 0.25, 0.25]]))), 12)
     1.089577527014
     """
+    logits = logits if hasattr(logits, "dtype") else np.asarray(logits, float)
     target = target if hasattr(target, "dtype") else np.asarray(target)
     if _is_soft(logits, target):
         wanted, chosen = target, None
@@ -46,7 +48,7 @@ def cross_entropy(
     normaliser = np.log(np.sum(np.exp(shifted), axis=-1))
     if chosen is not None and weights is None and not smoothing:
         losses = normaliser - np.sum(np.where(chosen, shifted, 0), axis=-1)
-        return reduced("cross_entropy", losses, reduction)
+        return reduced("cross_entropy", _known(losses, chosen, target), reduction)
     surprise = normaliser[..., None] - shifted
     p = _smoothed(np.where(chosen, 1, 0) if chosen is not None else wanted, surprise, smoothing)
     terms = np.where(p == 0, 0, p * surprise)
@@ -56,7 +58,8 @@ def cross_entropy(
         terms = terms * np.asarray(weights, terms.dtype)
         if chosen is not None:
             total = np.sum(np.where(chosen, np.asarray(weights, terms.dtype), 0))
-    return reduced("cross_entropy", np.sum(terms, axis=-1), reduction, total)
+    losses = _known(np.sum(terms, axis=-1), chosen, target)
+    return reduced("cross_entropy", losses, reduction, total)
 
 
 def _is_soft(logits: Any, target: Any) -> bool:
@@ -91,6 +94,14 @@ def _check_labels(logits: Any, labels: Any) -> None:
             )
 
 
+def _known(losses: Any, chosen: Any, labels: Any) -> Any:
+    """The losses, nan for a traced label that is no class: it shall not train in silence."""
+    if chosen is None or isinstance(labels, np.ndarray):
+        return losses
+    known = (labels >= 0) & (labels < chosen.shape[-1])
+    return losses + np.where(known, 0.0, np.nan).astype(losses.dtype)
+
+
 def _check_weights(logits: Any, weights: Any) -> None:
     if np.shape(weights) != np.shape(logits)[-1:]:
         raise ShapeError(
@@ -103,13 +114,14 @@ def binary_cross_entropy(
     logits: Any,
     target: Any,
     *,
-    positive_weight: float = 1.0,
+    positive_weight: Any = 1.0,
     smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:
     """-y·log σ(z) - (1 - y)·log(1 - σ(z)) for logits z and probabilities y of the same shape.
 
-    `positive_weight` multiplies the first term, `smoothing` moves y towards 1/2 by that part.
+    `positive_weight`, a number or an array that fits, multiplies the first term; `smoothing` moves
+    y towards 1/2 by that part.
 
     >>> float(binary_cross_entropy(np.array([1000.0]), np.array([0.0])))
     1000.0
@@ -118,6 +130,8 @@ def binary_cross_entropy(
     logits = logits if hasattr(logits, "dtype") else np.asarray(logits, float)
     y = target if hasattr(target, "astype") else np.asarray(target)
     y = y.astype(logits.dtype)
+    if np.ndim(positive_weight):
+        positive_weight = np.asarray(positive_weight, logits.dtype)
     if smoothing:
         y = y * (1 - smoothing) + smoothing / 2
     yes = np.where(y == 0, 0, y * softplus(-logits))

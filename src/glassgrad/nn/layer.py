@@ -168,6 +168,10 @@ class Dropout(Module):
     rate: float = static(default=0.5)
     training: bool = static(default=True)
 
+    def __post_init__(self) -> None:
+        """Refuse a rate that is none."""
+        self.validate()
+
     @property
     def draws(self) -> bool:
         """Only in training."""

@@ -42,7 +42,7 @@ def squared_error(prediction: Any, target: Any, *, reduction: str = "mean") -> A
     2.0
     """
     same_shape("squared_error", prediction, target)
-    return reduced("squared_error", (prediction - target) ** 2, reduction)
+    return reduced("squared_error", np.subtract(prediction, target) ** 2, reduction)
 
 
 def absolute_error(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -52,7 +52,7 @@ def absolute_error(prediction: Any, target: Any, *, reduction: str = "mean") -> 
     1.0
     """
     same_shape("absolute_error", prediction, target)
-    return reduced("absolute_error", np.abs(prediction - target), reduction)
+    return reduced("absolute_error", np.abs(np.subtract(prediction, target)), reduction)
 
 
 def huber(prediction: Any, target: Any, *, delta: float = 1.0, reduction: str = "mean") -> Any:
@@ -64,7 +64,7 @@ def huber(prediction: Any, target: Any, *, delta: float = 1.0, reduction: str = 
     same_shape("huber", prediction, target)
     if delta <= 0:
         raise CalculusError(f"huber: delta is positive, not {delta}")
-    size = np.abs(prediction - target)
+    size = np.abs(np.subtract(prediction, target))
     near = np.minimum(size, delta)  # d²/2 near 0, and delta·|d| - delta²/2 beyond
     return reduced("huber", near * (size - near / 2), reduction)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.optim.optimiser import Optimiser, rate_of
+from glassgrad.optim.setting import Settings
 from glassgrad.transform.tree import tree_map
 
 
@@ -20,7 +21,7 @@ class Collected(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Accumulated:
+class Accumulated(Settings):
     """An optimiser that moves at every `every`-th call, by the mean of the gradients since.
 
     With batches of equal size and a loss that is a mean, this is one step on all of them. The
@@ -36,11 +37,6 @@ class Accumulated:
 
     opt: Optimiser
     every: int
-
-    def __post_init__(self) -> None:
-        """Refuse a count that is none."""
-        if self.every < 1:
-            raise ValueError(f"Accumulated: every is at least 1, not {self.every}")
 
     def init(self, params: Any) -> Collected:
         """Nothing collected."""

@@ -45,6 +45,7 @@ class Adam(Rule):
 
     def __post_init__(self) -> None:
         """Refuse a way to treat rows that is not known, and decay of rows that are not touched."""
+        super().__post_init__()
         if self.rows not in ROWS:
             raise ValueError(f"rows={self.rows!r}: it is one of {', '.join(map(repr, ROWS))}")
         if self.rows == "lazy" and self.weight_decay:

@@ -62,6 +62,15 @@ class Clipped:
     norm: float | None = None
     value: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse to cut by nothing."""
+        limits = [limit for limit in (self.norm, self.value) if limit is not None]
+        if not limits or not all(limit > 0 for limit in limits):
+            raise ValueError(
+                f"Clipped cuts by norm or by value, above 0: got norm={self.norm}, "
+                f"value={self.value}"
+            )
+
     def init(self, params: Any) -> Any:
         """The state of the optimiser inside."""
         return self.opt.init(params)

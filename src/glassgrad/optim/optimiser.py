@@ -13,8 +13,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from glassgrad.graph.errors import ShapeError
-from glassgrad.transform.tree import describe, flatten, paths, unflatten
+from glassgrad.graph.errors import CalculusError, DTypeError, ShapeError
+from glassgrad.optim.setting import Settings
+from glassgrad.transform.tree import Tree, describe, flatten, paths, unflatten
 
 Schedule = Callable[[Any], Any]
 Rate = float | Schedule
@@ -55,7 +56,7 @@ def rate_of(opt: Optimiser, state: Any) -> Any:
     return math.nan if told is None else told(state)
 
 
-class Rule(ABC):
+class Rule(Settings, ABC):
     """An optimiser that treats every array by itself; a subclass is a frozen dataclass.
 
     A subclass names what it remembers in `slots`, computes the numbers that all arrays share once a
@@ -88,7 +89,7 @@ class Rule(ABC):
         """The state before the first step."""
         leaves, tree = flatten(params)
         slots = {
-            name: unflatten(tree, [np.full_like(p, value) for p in _real(leaves)])
+            name: unflatten(tree, [np.full_like(p, value) for p in _real(params, leaves)])
             for name, value in self.slots().items()
         }
         return State(np.zeros(()) if self.COUNTS or callable(self.lr) else None, slots)
@@ -101,13 +102,13 @@ class Rule(ABC):
         """One step: new parameters and new state, nothing that is given changes."""
         leaves, tree = flatten(params)
         gradients = _matching(tree, leaves, grads)
+        columns = self._remembered_of(state, tree)
         count = None if state.count is None else state.count + 1
         rate = self.rate(state)
         numbers = self.numbers(rate, count)
-        columns = {name: flatten(slot)[0] for name, slot in state.slots.items()}
         moved: list[Any] = []
         kept: dict[str, list[Any]] = {name: [] for name in columns}
-        for i, (p, g) in enumerate(zip(_real(leaves), gradients)):
+        for i, (p, g) in enumerate(zip(_real(params, leaves), gradients)):
             old = {name: column[i] for name, column in columns.items()}
             p, g = self.decay(p, g, _as(rate, p))
             p, new = self.move(p, g, old, *(_as(n, p) for n in numbers))
@@ -117,10 +118,35 @@ class Rule(ABC):
         slots = {name: unflatten(tree, values) for name, values in kept.items()}
         return unflatten(tree, moved), State(count, slots)
 
+    def _remembered_of(self, state: Any, tree: Tree) -> dict[str, list[Any]]:
+        """The arrays of each slot, refused where the state is that of something else."""
+        wanted = self.slots()
+        if not isinstance(state, State) or set(state.slots) != set(wanted):
+            kept = list(state.slots) if isinstance(state, State) else type(state).__name__
+            raise CalculusError(
+                f"this state is not of {type(self).__name__}, which remembers {list(wanted)}: it "
+                f"is {kept}. The first state is opt.init(params)."
+            )
+        found = {name: flatten(slot) for name, slot in state.slots.items()}
+        for _, structure in found.values():
+            if structure != tree:
+                raise ShapeError(
+                    f"the state has the structure {describe(structure)}, the parameters "
+                    f"{describe(tree)}: the first state is opt.init(params) of these parameters"
+                )
+        return {name: arrays for name, (arrays, _) in found.items()}
 
-def _real(leaves: list[Any]) -> list[Any]:
-    """The leaves with Python numbers as float64."""
-    return [np.float64(x) if type(x) in (int, float) else x for x in leaves]
+
+def _real(params: Any, leaves: list[Any]) -> list[Any]:
+    """The leaves with Python numbers as float64; arrays of whole numbers are refused."""
+    found = [np.float64(x) if type(x) in (int, float) else x for x in leaves]
+    for i, x in enumerate(found):
+        if x.dtype.kind != "f":
+            raise DTypeError(
+                f"the parameter params{paths(flatten(params)[1])[i]} is {x.dtype}: no step is "
+                "small enough for it. Parameters are floats: .astype(float)"
+            )
+    return found
 
 
 def _as(number: Any, like: Any) -> Any:
@@ -131,7 +157,7 @@ def _as(number: Any, like: Any) -> Any:
     return number.astype(like.dtype) if hasattr(number, "astype") else number
 
 
-def _matching(tree: Any, leaves: list[Any], grads: Any) -> list[Any]:
+def _matching(tree: Tree, leaves: list[Any], grads: Any) -> list[Any]:
     """The gradients in the order of the parameters, refused where they do not belong to them."""
     found, structure = flatten(grads)
     if structure != tree:

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.optim.setting import Settings
+
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Settings):
     """Always the same.
 
     >>> Constant(0.1)(7.0)
@@ -31,7 +33,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Settings):
     """Multiplied by `factor` after every `every` steps.
 
     >>> [round(float(Step(1.0, every=2, factor=0.1)(t)), 12) for t in range(5)]
@@ -48,7 +50,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Exponential:
+class Exponential(Settings):
     """Multiplied by `factor` at every step.
 
     >>> Exponential(1.0, factor=0.5)(3.0)
@@ -64,7 +66,7 @@ class Exponential:
 
 
 @dataclass(frozen=True)
-class Inverse:
+class Inverse(Settings):
     """lr / (1 + decay·t), which falls as 1/t.
 
     >>> Inverse(1.0, decay=1.0)(3.0)
@@ -85,7 +87,7 @@ def _cosine(start: float, end: float, part: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Cosine:
+class Cosine(Settings):
     """From lr to `final` along half a wave of a cosine in `steps` steps, `final` afterwards.
 
     >>> [round(float(Cosine(1.0, steps=4)(t)), 4) for t in (0.0, 2.0, 4.0, 9.0)]
@@ -102,7 +104,7 @@ class Cosine:
 
 
 @dataclass(frozen=True)
-class WarmUp:
+class WarmUp(Settings):
     """Evenly up from `first` times a schedule's start in `steps` steps; then the schedule itself.
 
     >>> [round(float(WarmUp(Constant(1.0), steps=4)(t)), 4) for t in (0.0, 2.0, 9.0)]
@@ -121,7 +123,7 @@ class WarmUp:
 
 
 @dataclass(frozen=True)
-class OneCycle:
+class OneCycle(Settings):
     """Up to `lr` in the part `rise` of `steps` steps, then down to almost nothing, along cosines.
 
     It starts at lr/`low` and ends at lr/(`low`·`end`), as PyTorch's does (Smith and Topin 2018).
@@ -135,6 +137,15 @@ class OneCycle:
     rise: float = 0.3
     low: float = 25.0
     end: float = 1e4
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no sense, such as a rise that takes no step."""
+        super().__post_init__()
+        if not 0 < self.rise * self.steps - 1 < self.steps - 1:
+            raise ValueError(
+                f"OneCycle: rise={self.rise} of steps={self.steps} leaves no steps for the way up "
+                "or for the way down: rise·steps is above 1 and below steps"
+            )
 
     def __call__(self, t: Any) -> Any:
         """The rate of step t."""

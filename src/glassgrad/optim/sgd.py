@@ -32,6 +32,7 @@ class SGD(Rule):
 
     def __post_init__(self) -> None:
         """Refuse a look ahead without a direction."""
+        super().__post_init__()
         if self.nesterov and not self.momentum:
             raise ValueError("SGD(nesterov=True) needs a momentum, for instance momentum=0.9")
 

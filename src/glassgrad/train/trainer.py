@@ -220,7 +220,7 @@ def _finish(run: Run) -> Fit:
     if run.stopped == "diverged" and not best:
         raise Diverged(
             "the loss is not a finite number in the first epoch. Use a smaller learning rate, "
-            "or look for wild values in the data."
+            "or look for wild values in the data and for labels that are no class."
         )
     model, _, statistics = run.parts(leaves)
     return Fit(model, run.parts(run.leaves)[1], History(run.history), best, run.stopped, statistics)
