@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 import glassgrad as gg
+from glassgrad.engines.native.cache import ObjectCache
+from glassgrad.engines.native.program import NativeProgram
+from glassgrad.engines.native.target import Target
+from glassgrad.rewrite.pipeline import finish
 
 
 def agree(f, *args, rtol=1e-12, said=""):
@@ -123,6 +127,19 @@ def test_what_a_branch_refuses_is_refused_only_there():
         assert g(np.bool_(False), x, i) == 0.0
         with pytest.raises(IndexError, match=r"index 99 (.|\n)*test_courses\.py"):
             g(np.bool_(True), x, i)
+
+
+@pytest.mark.parametrize("level", ["avx2", "sse2"])
+@pytest.mark.parametrize("n", [2, 50])
+def test_narrower_machines(level, n):
+    a = np.linspace(-4, 9, n)
+    x = gg.variable("a", (n,))
+    y = gg.cond(np.sum(x) > 0, lambda x: root(np.abs(x) + 1), lambda x: x % 0.7, x)
+    target = Target.host().restricted(level)
+    program = NativeProgram(finish([y.node]), [x.node], target=target, cache=ObjectCache(None))
+    for given in (a, a - 9):
+        (found,) = program([given])
+        np.testing.assert_allclose(found, gg.evaluate(y, {x: given}), rtol=1e-12)
 
 
 def test_a_failing_body_ends_its_loop():
