@@ -12,7 +12,7 @@ import pytest
 
 import glassgrad as gg
 from glassgrad import optim
-from glassgrad.engines.native import cost, crew, threads
+from glassgrad.engines.native import cost, crew, program, threads
 from glassgrad.graph.errors import IndexRangeError
 from glassgrad.transform.tree import flatten
 
@@ -25,6 +25,11 @@ def same_threads_afterwards():
     yield
     threads._wanted = before
     threads.start()
+
+
+@pytest.fixture(autouse=True)
+def no_kernel_is_recalled(monkeypatch):
+    monkeypatch.setattr(program, "user_cache_folder", lambda: None)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from typing import Any
 from glassgrad.engines.native import pyabi, runtime, threads
 from glassgrad.engines.native.crew import CREW, READY
 from glassgrad.engines.native.emit import I1, I8, I16, I32, I64, PTR, VOID, Module, Value
+from glassgrad.engines.native.interrupt import STOPPED
 from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
 from glassgrad.engines.native.signature import (
     ArraySpec,
@@ -99,6 +100,8 @@ class Entry:
         self._give(arena)
         f.ret(f.const(PTR, 0))
         f.begin(bad)
+        if self.long:
+            self._stopped(status, arrays, results)
         self._shared("gg_release", VOID, arrays, results, f.index(m))
         f.jump(self.miss)
         f.begin(self.miss)
@@ -115,6 +118,16 @@ class Entry:
         for i, name in enumerate(wanted):
             found = field(f, names, pyabi.TUPLE_ITEMS + 8 * i)
             need(f, f.compare("eq", found, self._key(sys.intern(name))), self.miss)
+
+    def _stopped(self, status: Value, arrays: Value, records: Value) -> None:
+        """A call that was told to stop raises what the handler of the signal has raised."""
+        f = self.f
+
+        def leave() -> None:
+            self._shared("gg_release", VOID, arrays, records, f.index(len(self.signature.outputs)))
+            f.ret(f.const(PTR, 0))
+
+        f.guard(f.compare("eq", status & STOPPED, 0), leave)
 
     def _arena(self) -> Value:
         f = self.f

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import log2, prod
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
@@ -40,9 +41,14 @@ _PRODUCT = {"float32": 0.02, "float64": 0.04}  # of one multiply and add
 
 
 def of_step(step: Step) -> float:
-    """The estimate for one step."""
-    rule = _RULES.get(type(step))
-    return _STEP + (_UNKNOWN if rule is None else rule(step))
+    """The estimate for one step, made once it is planned, and kept."""
+    if (known := _known.get(step)) is None:
+        rule = _RULES.get(type(step))
+        known = _known[step] = _STEP + (_UNKNOWN if rule is None else rule(step))
+    return known
+
+
+_known: WeakKeyDictionary[Step, float] = WeakKeyDictionary()
 
 
 def of_steps(steps: Sequence[Step]) -> float:

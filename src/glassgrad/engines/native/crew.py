@@ -12,16 +12,17 @@ caller does not wait for the crew: it runs its parts alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from glassgrad.engines.native import atomic
-from glassgrad.engines.native.clock import emit_now, now
-from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.clock import now
+from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.runtime import need, python
 
 MOST = 64  # workers
 MOST_PARTS = 1 << 15
 TICKET, DONE, JOB, BUSY, ADMITTED, READY = 0, 64, 128, 192, 256, 264  # in the crew's memory
+MAIN, NEXT, STATE, ASK = 200, 208, 216, 224  # of the main thread, for interrupts
 WAITS, WAIT_LOCK = 72, 272  # whether the caller sleeps, and on what
 BALANCE, ALONE_UNTIL, REST = 280, 288, 296  # nanoseconds: saved of late; rests until, for
 ASLEEP = 320  # a word for each worker
@@ -37,14 +38,13 @@ _SPINS = 1000  # of the caller that waits for a last part, before it sleeps
 
 def emit_crew(module: Module) -> list[str]:
     """The functions ``gg_share`` and ``gg_worker``; their names."""
-    emit_now(module)
     _emit_wake(module)
     _emit_share(module)
     _emit_worker(module)
     return ["gg_share", "gg_worker"]
 
 
-def _word(f: Function, offset: int, index: Value | int = 0) -> Value:
+def word(f: Function, offset: int, index: Value | int = 0) -> Value:
     """The address of a word of the crew's memory."""
     return f.at(f.at(f.symbol(CREW), I8, offset), I64, index)
 
@@ -75,67 +75,92 @@ def _counted(f: Function, slot: Value) -> Value:
 
 
 def _emit_share(module: Module) -> None:
-    """``void (function, context, parts)``: the function, called for each part, by the crew."""
-    f = module.function("gg_share", VOID, [PTR, PTR, I64])
+    """``i1 (function, context, parts)``: the function, called for each part, by the crew.
+
+    The result says whether the call should stop; some parts are then left out.
+    """
+    f = module.function("gg_share", I1, [PTR, PTR, I64])
     function, context, count = f.params
-    mine, spins = f.stack(I64), f.stack(I64)
+    mine, spins, gone, stopped = (f.stack(I64) for _ in range(4))
     alone = f.label("alone")
-    admitted = atomic.read(f, I64, _word(f, ADMITTED))
+    admitted = atomic.read(f, I64, word(f, ADMITTED))
     need(f, f.compare("sgt", count, 1), alone)
     need(f, f.compare("sgt", admitted, 0), alone)
     start = now(f)
-    need(f, f.compare("sge", start, f.load(I64, _word(f, ALONE_UNTIL))), alone)
-    need(f, atomic.swap_if(f, _word(f, BUSY), f.index(0), f.index(1)), alone)
-    atomic.write(f, function, _word(f, JOB))
-    atomic.write(f, context, _word(f, JOB, 1))
-    atomic.write(f, f.index(0), _word(f, DONE))
-    number = f.binary("lshr", atomic.read(f, I64, _word(f, TICKET)), 32) + 1
-    atomic.write(f, f.binary("or", f.binary("shl", number, 32), count), _word(f, TICKET))
+    need(f, f.compare("sge", start, f.load(I64, word(f, ALONE_UNTIL))), alone)
+    need(f, atomic.swap_if(f, word(f, BUSY), f.index(0), f.index(1)), alone)
+    atomic.write(f, function, word(f, JOB))
+    atomic.write(f, context, word(f, JOB, 1))
+    atomic.write(f, f.index(0), word(f, DONE))
+    number = f.binary("lshr", atomic.read(f, I64, word(f, TICKET)), 32) + 1
+    atomic.write(f, f.binary("or", f.binary("shl", number, 32), count), word(f, TICKET))
     atomic.fence(f)
     f.call("gg_wake", VOID, f.select(f.compare("slt", admitted, count), admitted, count - 1))
-    for slot in (mine, spins):
+    for slot in (mine, spins, gone, stopped):
         f.store(f.index(0), slot)
-    _until(f, lambda out: _take(f, function, context, mine, out))
+    _until(f, lambda out: _take(f, function, context, (mine, gone, stopped), out))
     taken, own = now(f), f.load(I64, mine)
-    _until(f, lambda out: _wait(f, count - own, spins, out))
-    _weigh(f, taken - start, now(f) - taken, own, count - own)
-    atomic.write(f, f.index(0), _word(f, BUSY))
-    f.ret()
+    others = count - own - f.load(I64, gone)
+    _until(f, lambda out: _wait(f, others, spins, out))
+    _weigh(f, taken - start, now(f) - taken, own, others)
+    atomic.write(f, f.index(0), word(f, BUSY))
+    f.ret(f.compare("ne", f.load(I64, stopped), 0))
     f.begin(alone)
-    f.loop(0, count, 1, lambda i: f.call_pointer(function, VOID, context, i) and None)
-    f.ret()
+
+    def one(i: Value) -> None:
+        f.call_pointer(function, VOID, context, i)
+        f.guard(~f.call("gg_pulse", I1), lambda: f.ret(f.const(I1, 1)))
+
+    f.loop(0, count, 1, one)
+    f.ret(f.const(I1, 0))
 
 
-def _take(f: Function, function: Value, context: Value, mine: Value, out: str) -> None:
-    """The caller takes the first part that is left."""
-    ticket = atomic.read(f, I64, _word(f, TICKET))
+def _take(
+    f: Function, function: Value, context: Value, slots: Sequence[Value], out: str
+) -> None:  # fmt: skip
+    """The caller takes the first part that is left; all of them, to drop them, if it must stop."""
+    mine, gone, stopped = slots
+    ticket = atomic.read(f, I64, word(f, TICKET))
     front, back = _parts(f, ticket)
     need(f, f.compare("ult", front, back), out)
 
     def run() -> None:
         f.call_pointer(function, VOID, context, front)
         _counted(f, mine)
+        f.branch(f.call("gg_pulse", I1), drop)
 
-    f.branch(atomic.swap_if(f, _word(f, TICKET), ticket, ticket + (1 << 16)), run)
+    def drop() -> None:
+        f.store(f.index(1), stopped)
+        _until(f, dropped)
+
+    def dropped(over: str) -> None:
+        ticket = atomic.read(f, I64, word(f, TICKET))
+        front, back = _parts(f, ticket)
+        left = back - front
+        f.store(f.select(f.compare("sgt", left, 0), left, 0), gone)
+        empty = f.binary("shl", f.binary("lshr", ticket, 16), 16)
+        need(f, ~atomic.swap_if(f, word(f, TICKET), ticket, empty), over)
+
+    f.branch(atomic.swap_if(f, word(f, TICKET), ticket, ticket + (1 << 16)), run)
 
 
 def _wait(f: Function, others: Value, spins: Value, out: str) -> None:
     """Until the workers have finished what they have begun."""
 
     def more() -> Value:
-        return f.compare("slt", atomic.read(f, I64, _word(f, DONE)), others)
+        return f.compare("slt", atomic.read(f, I64, word(f, DONE)), others)
 
     def sleep() -> None:  # woken by the next part that is finished
-        atomic.exchange(f, _word(f, WAITS), f.index(1))
+        atomic.exchange(f, word(f, WAITS), f.index(1))
         atomic.fence(f)
         f.branch(more(), rest, take_back)
 
     def rest() -> None:
-        lock = f.load(PTR, _word(f, WAIT_LOCK))
+        lock = f.load(PTR, word(f, WAIT_LOCK))
         python(f, "PyThread_acquire_lock", I32, lock, f.const(I32, 1))
 
     def take_back() -> None:
-        had = atomic.exchange(f, _word(f, WAITS), f.index(0))
+        had = atomic.exchange(f, word(f, WAITS), f.index(0))
         f.branch(f.compare("eq", had, 0), rest)
 
     need(f, more(), out)
@@ -150,18 +175,18 @@ def _weigh(f: Function, spent: Value, waited: Value, own: Value, others: Value) 
     has waited instead.
     """
     each = f.binary("sdiv", spent, f.select(f.compare("sgt", own, 1), own, 1))
-    balance = f.load(I64, _word(f, BALANCE)) + each * others - waited
+    balance = f.load(I64, word(f, BALANCE)) + each * others - waited
     good, poor = f.compare("sgt", balance, _ENOUGH), f.compare("slt", balance, -_ENOUGH)
-    f.store(f.select(poor, f.index(0), f.select(good, _ENOUGH, balance)), _word(f, BALANCE))
-    rest = f.load(I64, _word(f, REST))
+    f.store(f.select(poor, f.index(0), f.select(good, _ENOUGH, balance)), word(f, BALANCE))
+    rest = f.load(I64, word(f, REST))
 
     def pause() -> None:
-        f.store(now(f) + rest, _word(f, ALONE_UNTIL))
+        f.store(now(f) + rest, word(f, ALONE_UNTIL))
         longer = rest + rest
-        f.store(f.select(f.compare("slt", longer, _LONGEST), longer, _LONGEST), _word(f, REST))
+        f.store(f.select(f.compare("slt", longer, _LONGEST), longer, _LONGEST), word(f, REST))
 
     f.branch(poor, pause)
-    f.branch(good, lambda: f.store(f.index(SHORTEST), _word(f, REST)))
+    f.branch(good, lambda: f.store(f.index(SHORTEST), word(f, REST)))
 
 
 def _emit_wake(module: Module) -> None:
@@ -169,11 +194,11 @@ def _emit_wake(module: Module) -> None:
     f = module.function("gg_wake", VOID, [I64])
 
     def one(i: Value) -> None:
-        asleep = _word(f, ASLEEP, i)
+        asleep = word(f, ASLEEP, i)
 
         def wake() -> None:
             had = atomic.exchange(f, asleep, f.index(0))
-            lock = f.load(PTR, _word(f, LOCKS, i))
+            lock = f.load(PTR, word(f, LOCKS, i))
             f.branch(
                 f.compare("ne", had, 0),
                 lambda: python(f, "PyThread_release_lock", VOID, lock) and None,
@@ -197,7 +222,7 @@ def _emit_worker(module: Module) -> None:
 
     def turn(out: str) -> None:
         del out
-        ticket = atomic.read(f, I64, _word(f, TICKET))
+        ticket = atomic.read(f, I64, word(f, TICKET))
         f.branch(
             _has_work(f, ticket, me),
             lambda: _work(f, ticket, looks),
@@ -210,29 +235,29 @@ def _emit_worker(module: Module) -> None:
 
 def _has_work(f: Function, ticket: Value, me: Value) -> Value:
     front, back = _parts(f, ticket)
-    admitted = f.compare("slt", me, atomic.read(f, I64, _word(f, ADMITTED)))
+    admitted = f.compare("slt", me, atomic.read(f, I64, word(f, ADMITTED)))
     return f.compare("ult", front, back) & admitted
 
 
 def _work(f: Function, ticket: Value, looks: Value) -> None:
     """Takes the last part that is left, and runs it."""
-    function, context = (atomic.read(f, PTR, _word(f, JOB, i)) for i in range(2))
+    function, context = (atomic.read(f, PTR, word(f, JOB, i)) for i in range(2))
     last = _parts(f, ticket)[1] - 1
 
     def run() -> None:
         f.call_pointer(function, VOID, context, last)
-        atomic.add(f, _word(f, DONE), f.index(1))
+        atomic.add(f, word(f, DONE), f.index(1))
         atomic.fence(f)
-        f.branch(f.compare("ne", atomic.read(f, I64, _word(f, WAITS)), 0), wake)
+        f.branch(f.compare("ne", atomic.read(f, I64, word(f, WAITS)), 0), wake)
         f.store(f.index(0), looks)
 
     def wake() -> None:
-        had = atomic.exchange(f, _word(f, WAITS), f.index(0))
-        lock = f.load(PTR, _word(f, WAIT_LOCK))
+        had = atomic.exchange(f, word(f, WAITS), f.index(0))
+        lock = f.load(PTR, word(f, WAIT_LOCK))
         release = "PyThread_release_lock"
         f.branch(f.compare("ne", had, 0), lambda: python(f, release, VOID, lock) and None)
 
-    f.branch(atomic.swap_if(f, _word(f, TICKET), ticket, ticket - 1), run)
+    f.branch(atomic.swap_if(f, word(f, TICKET), ticket, ticket - 1), run)
 
 
 def _look_or_sleep(f: Function, me: Value, looks: Value) -> None:
@@ -245,14 +270,14 @@ def _look_or_sleep(f: Function, me: Value, looks: Value) -> None:
 
 def _sleep(f: Function, me: Value, looks: Value) -> None:
     """Until woken; work that came meanwhile is seen here, or its caller sees the sleeper."""
-    asleep = _word(f, ASLEEP, me)
+    asleep = word(f, ASLEEP, me)
     atomic.exchange(f, asleep, f.index(1))
     atomic.fence(f)
     f.store(f.index(0), looks)
-    missed = _has_work(f, atomic.read(f, I64, _word(f, TICKET)), me)
+    missed = _has_work(f, atomic.read(f, I64, word(f, TICKET)), me)
 
     def rest() -> None:
-        lock = f.load(PTR, _word(f, LOCKS, me))
+        lock = f.load(PTR, word(f, LOCKS, me))
         python(f, "PyThread_acquire_lock", I32, lock, f.const(I32, 1))
 
     def take_back() -> None:  # unless a caller has done so, and has opened the lock

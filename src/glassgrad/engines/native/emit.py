@@ -62,6 +62,7 @@ class Module:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.interruptible = False  # whether its code looks for signals
         self.functions: dict[str, Function] = {}
         self.outlined: dict[str, tuple[Function, int]] = {}  # and the number of results
         self.uses: dict[str, int] = {}

@@ -23,6 +23,14 @@ from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Sig
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Apply, Buffer, walk
+from glassgrad.engines.native.interrupt import (
+    PULSE,
+    begin,
+    pulse,
+    stop_if,
+    stop_with,
+    turn_goes_on,
+)
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.loops import emit_step
@@ -36,7 +44,7 @@ from glassgrad.engines.native.row_blocks import emit_rows, in_row_blocks
 from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.shares import emit_share
-from glassgrad.engines.native.step import Multiply, Rows, Step
+from glassgrad.engines.native.step import Multiply, Rows, Spin, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
@@ -107,8 +115,8 @@ class NativeProgram:
         code = _Code(steps, layout, self.target)
         obj, self.cache_hit = compiled(code.text, self.target, self.cache, __version__)
         made = Made(
-            obj, layout.size, len(code.text), copied_back, cost.of_steps(steps) >= cost.LONG,
-            bool(code.parts), [n for n in code.module.foreign() if not n.startswith("const_")],
+            obj, layout.size, len(code.text), copied_back, code.long, bool(code.parts),
+             [n for n in code.module.foreign() if not n.startswith("const_")],
             constants,
         )  # fmt: skip
         remember(self.cache, name, made, key(code.text, self.target, __version__), self.outputs)
@@ -277,6 +285,8 @@ class _Code:
     def __init__(self, steps: Sequence[Step], layout: Layout, target: Target) -> None:
         self.target = target
         self.module = Module(self.target)
+        self.long = cost.of_steps(steps) >= cost.LONG
+        self.module.interruptible = self.long
         self.emitted: dict[str, Function] = {}
         self.shared: dict[Key, Function] = {}
         self.parts: dict[str, int] = {}  # of the functions of steps that are cut
@@ -295,9 +305,10 @@ class _Code:
         linkage = "" if name == "kernel" else "internal"
         f = self.module.function(name, I32, [PTR, PTR, PTR], linkage)
         arena = f.params[0]
-        checked = any(step.checked for step in steps)
+        checked = self.module.interruptible or any(step.checked for step in steps)
         if checked:
             f.store(f.const(I32, 0), arena)
+        begin(f, arena)
         if len(steps) <= _PART:
             self._calls(f, name, list(enumerate(steps)), layout, inner)
         else:
@@ -308,6 +319,7 @@ class _Code:
                 self._calls(g, name, numbered[start : start + _PART], layout, inner)
                 g.ret()
                 f.call(g, VOID, *f.params)
+                stop_with(f, arena)
         f.ret(f.load(I32, arena) if checked else f.const(I32, 0))
         return f
 
@@ -331,7 +343,12 @@ class _Code:
                     tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
             return tables[key]
 
-        for i, (step, *_), kind, offsets in runs(steps, layout.offsets, layout.size):
+        spent = 0.0
+        for i, (step, *others), kind, offsets in runs(steps, layout.offsets, layout.size):
+            spent += cost.of_step(step) * (1 + len(others))
+            if spent > PULSE:
+                pulse(f, arena)
+                spent = 0.0
             if offsets is not None:
                 self._run(f, f"{name}_row{i}", step, kind, offsets)
                 continue
@@ -347,6 +364,8 @@ class _Code:
                 emit_share(f, function, parts, pointers, arena, table, step.checked)
             else:
                 f.call(function, VOID, *pointers, arena)
+            if step.programs or isinstance(step, Spin):
+                stop_with(f, arena)
 
     def _run(
         self, f: Function, name: str, step: Step, key: Key | None, offsets: np.ndarray
@@ -363,7 +382,14 @@ class _Code:
             self.shared["rows", key] = g
         table = f.symbol(self.module.data(offsets.astype("<i4").tobytes()))
         arena, rows = f.params[0], len(offsets)
-        f.loop(0, rows, 1, lambda i: f.call(g, VOID, arena, f.at(table, I32, i * width)) and None)
+        each = cost.of_step(step)
+
+        def one(i: Value) -> None:
+            f.call(g, VOID, arena, f.at(table, I32, i * width))
+            if rows * each > PULSE:
+                stop_if(f, ~turn_goes_on(f, arena, each), arena)
+
+        f.loop(0, rows, 1, one)
 
     def _function(
         self, step: Step, name: str, buffers: Sequence[Buffer], layout: Layout,

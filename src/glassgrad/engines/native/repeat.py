@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
+from glassgrad.engines.native import cost
 from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.emit import I8, I32, PTR, Function, Type, Value
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.interrupt import STOPPED, stop_if, stop_with, turn_goes_on
 from glassgrad.engines.native.layout import tables_bytes
 from glassgrad.engines.native.step import Repeat, Step
 
@@ -36,7 +38,7 @@ class _Calls:
         for i, pointer in enumerate(results):
             f.store(pointer, f.at(self.outputs, PTR, i))
         found = f.call(program, I32, self.arena, self.inputs, self.outputs)
-        if checked:
+        if checked or f.module.interruptible:
             f.store(f.load(I32, self.status) | found, self.status)
 
 
@@ -60,8 +62,11 @@ def emit_repeat(
         parts = [_row(f, b, p, i) for b, p in zip(step.results[c:], results[c:])]
         calls.give((*now, *rows))
         calls.run(body, (*here, *parts), step.checked)
+        stop_with(f, status)
+        stop_if(f, ~turn_goes_on(f, status, each), status)
         return [*here, *there, *here]
 
+    each = cost.of_steps(step.steps)
     places = [results[:c], [pointers[b] for b in step.spare]]
     first, second = places if step.length % 2 else places[::-1]
     f.loop(0, step.length, 1, turn, [*operands[:c], *first, *second])
@@ -86,7 +91,8 @@ def emit_until(
     def more(*places: Value) -> Value:
         calls.give(places[:c])
         calls.run(test, [asked], any(s.checked for s in step.test))
-        return goes_on(f, f.compare("ne", f.load(I8, asked), 0), status)
+        each = cost.of_steps([*step.test, *step.body])
+        return goes_on(f, f.compare("ne", f.load(I8, asked), 0), status, each)
 
     def turn(*places: Value) -> Sequence[Value]:
         here, there = places[c : 2 * c], places[2 * c :]
@@ -100,11 +106,13 @@ def emit_until(
         f.branch(elsewhere, lambda b=buffer, p=source, q=target: _copy(f, p, q, b.nbytes))
 
 
-def goes_on(f: Function, asked: Value, status: Value) -> Value:
+def goes_on(f: Function, asked: Value, status: Value, nanoseconds: float) -> Value:
     """Whether a loop of unknown length takes one more turn: asked for, and nothing has failed.
 
-    Every such loop passes here once a turn.
+    Every such loop passes here once a turn, which takes so long.
     """
+    stop_here = ~turn_goes_on(f, status, nanoseconds)
+    f.branch(stop_here, lambda: f.store(f.load(I32, status) | STOPPED, status))
     return asked & f.compare("eq", f.load(I32, status), 0)
 
 

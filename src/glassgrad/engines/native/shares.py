@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glassgrad.engines.native import atomic
-from glassgrad.engines.native.emit import I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.emit import I1, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.interrupt import stop_if
 
 
 def emit_share(
@@ -20,9 +21,9 @@ def emit_share(
     """The call of a step's function ``(*pointers, status, part)`` for each part."""
     for i, pointer in enumerate((*pointers, arena)):
         f.store(pointer, f.at(table, PTR, i))
-    f.module.declare("gg_share", VOID, [PTR, PTR, I64])
+    f.module.declare("gg_share", I1, [PTR, PTR, I64])
     job = _job(f.module, function, len(pointers), checked)
-    f.call("gg_share", VOID, f.address_of(job), table, f.index(parts))
+    stop_if(f, f.call("gg_share", I1, f.address_of(job), table, f.index(parts)), arena)
 
 
 def _job(module: Module, function: Function, count: int, checked: bool) -> Function:

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engines.native import cost
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.convert import converted, from_memory, to_memory
 from glassgrad.engines.native.emit import I1, Value, of_dtype
 from glassgrad.engines.native.emit import Function as Builder
 from glassgrad.engines.native.expand import expanded
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.interrupt import pulse, turns
 from glassgrad.engines.native.reduction import CHAINS, KINDS
 from glassgrad.engines.native.repeat import goes_on
 from glassgrad.engines.native.roots import is_costly
@@ -37,6 +39,7 @@ from glassgrad.rewrite.pipeline import finish
 
 _LARGEST = 16  # elements of one node
 _LARGEST_COSTLY = 4  # where a vector would do several exps at once
+_WHILE = 20.0  # nanoseconds of a turn of a loop of unknown length, about
 _MOST = 800  # elements of all nodes
 
 Scalars = np.ndarray[Any, Any]  # of Lanes
@@ -101,7 +104,19 @@ def emit_spin(
             body.write(values, _row(f, buffer, pointers[buffer], i), buffer)
         return body.flat(found[:c])
 
-    last = f.loop(0, step.length, 1, turn, body.flat(first))
+    some = turns(cost.of_step(step) / max(1, step.length))  # that are made without a look
+
+    def block(i: Value, *carried: Value) -> list[Value]:
+        assert status is not None
+        pulse(f, status)
+        low, high = i * some, i * some + some
+        least = f.select(f.compare("slt", high, step.length), high, f.index(step.length))
+        return f.loop(low, least, 1, turn, carried)
+
+    if f.module.interruptible and step.length > 2 * some:
+        last = f.loop(0, -(-step.length // some), 1, block, body.flat(first))
+    else:
+        last = f.loop(0, step.length, 1, turn, body.flat(first))
     for buffer, values in zip(step.results, body.shaped(last, first)):
         body.write(values, pointers[buffer], buffer)
 
@@ -212,7 +227,7 @@ class _Body:
         def more(*carried: Value) -> Value:
             (asked,) = self.inner(op.test).run([*self.shaped(carried, first), *fixed])
             assert self.status is not None
-            return goes_on(self.f, asked.item().value, self.status)
+            return goes_on(self.f, asked.item().value, self.status, _WHILE)
 
         def turn(*carried: Value) -> list[Value]:
             return self.flat(self.inner(op.body).run([*self.shaped(carried, first), *fixed]))

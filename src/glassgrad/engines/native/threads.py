@@ -83,6 +83,11 @@ def _set(offset: int, value: int) -> None:
     ctypes.c_int64.from_address(MEMORY + offset).value = value
 
 
+def know_main() -> None:
+    """Enters which thread handles signals."""
+    _set(crew.MAIN, threading.main_thread().ident or 0)
+
+
 def _can_sleep() -> bool:
     """Whether this Python has the locks that threads sleep on."""
     names = ("PyThread_allocate_lock", "PyThread_acquire_lock", "PyThread_release_lock")
@@ -107,6 +112,7 @@ def _renew() -> None:
     _lock = threading.Lock()
     _running = 0
     ctypes.memset(MEMORY, 0, crew.BYTES)
+    know_main()
 
 
 if hasattr(os, "register_at_fork"):

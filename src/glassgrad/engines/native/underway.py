@@ -16,8 +16,10 @@ from typing import Any
 from glassgrad.engines.native import atomic, clock, pyabi, threads
 from glassgrad.engines.native.arena import Arena
 from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
-from glassgrad.engines.native.crew import CREW, emit_crew
+from glassgrad.engines.native.clock import emit_now
+from glassgrad.engines.native.crew import CREW, MAIN, STATE, emit_crew, word
 from glassgrad.engines.native.emit import I1, I32, I64, PTR, VOID, Function, Module
+from glassgrad.engines.native.interrupt import Asked, emit_pulse
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.runtime import python
 from glassgrad.engines.native.target import Target
@@ -39,9 +41,12 @@ def addresses() -> dict[str, int]:
     if pyabi.usable():
         _emit_run(module)
         exports.append("gg_run")
-    exports += emit_crew(module)
+    emit_now(module)
+    emit_pulse(module, pyabi.usable())
+    exports += ["gg_pulse", *emit_crew(module)]
     obj, _ = compiled(module.text(), target, ObjectCache(user_cache_folder()), __version__)
     known = _outside() | (pyabi.addresses() if pyabi.usable() else {})
+    threads.know_main()
     linked = Linked(obj, target, exports, {n: known[n] for n in module.foreign()})
     _LINKED.append(linked)
     return linked.address
@@ -53,7 +58,7 @@ _LINKED: list[Linked] = []
 def _outside() -> dict[str, int]:
     """What the crew's code names; a lock's functions are 0 where this Python has none."""
     found = {CREW: threads.MEMORY, **clock.addresses()}
-    for name in ("PyThread_acquire_lock", "PyThread_release_lock"):
+    for name in ("PyThread_acquire_lock", "PyThread_release_lock", "PyThread_get_thread_ident"):
         code = getattr(getattr(ctypes, "pythonapi", None), name, None)
         found[name] = 0 if code is None else ctypes.cast(code, ctypes.c_void_p).value or 0
     return found
@@ -91,7 +96,13 @@ def _emit_run(module: Module) -> None:
     kernel, arena, inputs, outputs, held, count = f.params
     _each(f, "Py_IncRef", held, count)
     thread = python(f, "PyEval_SaveThread", PTR)
+    me = python(f, "PyThread_get_thread_ident", I64)
+    main = f.compare("eq", me, f.load(I64, word(f, MAIN)))
+    state = f.select(main, word(f, STATE), f.stack(PTR))
+    before = f.load(PTR, state)  # a handler of signals may have called
+    f.store(thread, state)
     status = f.call_pointer(kernel, I32, arena, inputs, outputs)
+    f.store(before, state)
     python(f, "PyEval_RestoreThread", VOID, thread)
     _each(f, "Py_DecRef", held, count)
     f.ret(status)
@@ -160,17 +171,23 @@ class Kernel:
         else:
             kind = ctypes.PYFUNCTYPE if pyabi.usable() else ctypes.CFUNCTYPE
             self._run = kind(ctypes.c_int32, *[pointer] * 3)(address)
+        self._asked = Asked() if long and not pyabi.usable() else None
 
     def __call__(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         """Runs on the elements at these addresses; 0 means success."""
         tables = [(ctypes.c_void_p * max(1, len(a)))(*a) for a in (inputs, outputs)]
         if self._alone:
             return self._run(self._arenas.first, *tables)
+        if self._asked is not None:
+            self._asked.open()
         arena = self._arenas.take()
         try:
-            return self._run(arena, *tables)
+            status = self._run(arena, *tables)
         finally:
             self._arenas.give(arena)
+        if self._asked is not None:
+            self._asked.close()
+        return status
 
 
 __all__ = ["Arenas", "Kernel", "addresses"]
