@@ -1,8 +1,11 @@
 """Results in the memory of arguments: the same bits as with memory of their own, whatever reads."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
+from glassgrad.engines.native import donation
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
 from glassgrad.graph.algebra import NODES as k
@@ -103,8 +106,10 @@ class Writer:
 
 def check(seed):
     outputs, inputs, arrays, donated = Writer(seed).case()
-    expected = NativeProgram(outputs, inputs, cache=CACHE)(arrays)
-    made = NativeProgram(outputs, inputs, cache=CACHE, donated=donated)
+    with patch.object(donation, "_LARGE", 1 << 40):  # no carry of a loop stays in place
+        expected = NativeProgram(outputs, inputs, cache=CACHE)(arrays)
+    with patch.object(donation, "_LARGE", 0):
+        made = NativeProgram(outputs, inputs, cache=CACHE, donated=donated)
     for call in (lambda a: made(a), lambda a: made.fast(*a)):
         given = [a.copy() for a in arrays]
         found = call(given)
@@ -197,3 +202,46 @@ def test_a_donated_array_is_not_used_for_later_results():
     held = [program.fast(np.full(3, float(i)), np.ones(3)) for i in range(6)]
     assert [t[0] for t, _ in held] == [1, 2, 3, 4, 5, 6]
     assert [p[0] for _, p in held] == [0, 1, 2, 3, 4, 5]
+
+
+def table_loop(n, donated):
+    """n turns in which rows of a large table are added to, and a second carry that is swapped."""
+    trace, inner = Trace(), Trace()
+    table, a, b, rows = (
+        new_input(trace, name, shape, dtype)
+        for name, shape, dtype in [
+            ("table", (400, 3), "f8"), ("a", (600,), "f8"), ("b", (600,), "f8"),
+            ("rows", (n, 4), "i8"),
+        ]
+    )  # fmt: skip
+    t, x, y, r = (
+        new_input(inner, name, shape, dtype)
+        for name, shape, dtype in [
+            ("t", (400, 3), "f8"), ("x", (600,), "f8"), ("y", (600,), "f8"), ("r", (4,), "i8"),
+        ]
+    )  # fmt: skip
+    added = scatter_add(t, k.sin(take(t, [r])), [r])
+    body = Function([t, x, y, r], [added, y * 0.5, x + 1.0])
+    outputs = scan(body, 3, 1, n, [table, a, b, rows])
+    return NativeProgram(outputs, [table, a, b, rows], cache=CACHE, donated=donated)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_a_table_that_a_loop_carries_is_not_copied(n):
+    rng = np.random.default_rng(n)
+    arrays = [rng.standard_normal(s) for s in ((400, 3), 600, 600)] + [rng.integers(0, 400, (n, 4))]
+    table, a, b = (x.copy() for x in arrays[:3])
+    for rows in arrays[3]:
+        np.add.at(table, rows, np.sin(table[rows]))
+        a, b = b * 0.5, a + 1.0
+    for donated in ({}, {0: 0}, {0: 0, 1: 1, 2: 2}, {0: 0, 1: 2, 2: 1}):
+        program = table_loop(n, donated)
+        given = [x.copy() for x in arrays]
+        for found, expected in zip(program(given), (table, a, b)):
+            np.testing.assert_allclose(found, expected, rtol=1e-14)
+        if n > 1:
+            (loop,) = (s for s in program.steps if type(s).__name__ == "Repeat")
+            assert 0 in loop.still
+            assert max(int(np.prod(s.shape)) for s in loop.steps) <= 600
+            others = [s for s in program.steps if s is not loop and s.shape == (400, 3)]
+            assert len(others) == (0 not in donated)

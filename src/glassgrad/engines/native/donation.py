@@ -13,18 +13,24 @@ from collections.abc import Mapping, Sequence
 from glassgrad.engines.native.expression import Buffer, Gather, Load, Store, loads
 from glassgrad.engines.native.products import keeps_partial_sums, result_store
 from glassgrad.engines.native.schedule import Schedule, dependences
-from glassgrad.engines.native.step import Loop, Multiply, Reduction, Scatter, Step
+from glassgrad.engines.native.step import Loop, Multiply, Reduction, Repeat, Scatter, Step
 from glassgrad.engines.native.strided import Strided
 from glassgrad.engines.native.target import Target
 
+_LARGE = 4096  # bytes: it does not matter where a smaller carry lies
+
 
 class Donation:
-    """Puts results into arguments' memory; `donated` maps the one's number to the other's."""
+    """Puts results into arguments' memory; `donated` maps the one's number to the other's.
+
+    Where results have memory `apart` in any case, one that cannot be there needs no copy.
+    """
 
     def __init__(
-        self, steps: Sequence[Step], donated: Mapping[int, int], target: Target
+        self, steps: Sequence[Step], donated: Mapping[int, int], target: Target,
+        apart: bool = False,
     ) -> None:  # fmt: skip
-        self.target = target
+        self.target, self.apart = target, apart
         self.steps = list(steps)
         outputs = {b.index: b for s in steps for b in s.writes() if b.kind == "output"}
         inputs = {b.index: b for s in steps for b in s.reads() if b.kind == "input"}
@@ -34,6 +40,7 @@ class Donation:
 
     def settled(self) -> list[Step]:
         """The steps in their new order; those that write over what they read know it."""
+        self._keep_carries()
         for result in self.pairs:
             self._drop_idle(result)
         for step in self.steps:
@@ -75,6 +82,8 @@ class Donation:
         for step, store in self.idle.pop(result, ()):
             step.stores.append(store)
         del self.pairs[result]
+        if self.apart:
+            return
         final = Buffer("output", result.dtype, result.shape, result.index)
         result.kind, result.index = "arena", -1
         whole = Strided.contiguous(result.shape)
@@ -99,6 +108,33 @@ class Donation:
                 found += _kept_apart(step, argument)
             found.append(step)
         self.steps = found
+
+    # -- loops ----------------------------------------------------------------
+
+    def _keep_carries(self) -> None:
+        """Large carries of loops stay in one place, that of the result, where the body allows it.
+
+        They are brought there before the loop, for nothing if they lie there already.
+        """
+        found: list[Step] = []
+        for step in self.steps:
+            if isinstance(step, Repeat) and step.length > 1:
+                found += self._kept_carries(step)
+            found.append(step)
+        self.steps = found
+
+    def _kept_carries(self, step: Repeat) -> list[Step]:
+        large = {k: k for k in range(step.carries) if step.results[k].nbytes >= _LARGE}
+        body = Donation(step.steps, large, self.target, apart=True)
+        step.steps = body.settled()
+        step.still = {result.index for result in body.pairs}
+        step.spare = [b for k, b in enumerate(step.spare) if k not in step.still]
+        moved: list[Step] = []
+        for k in sorted(step.still):
+            result, whole = step.results[k], Strided.contiguous(step.results[k].shape)
+            moved.append(Loop(step.nodes, [Store(Load(step.operands[k], whole), result, whole)]))
+            step.operands[k] = result
+        return moved
 
     # -- all of them ----------------------------------------------------------
 

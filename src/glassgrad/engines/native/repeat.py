@@ -48,13 +48,17 @@ def emit_repeat(
     """Calls `body` for each turn, with tables of where its inputs and outputs lie this time.
 
     A carry is read where the turn before wrote it and written to the other of two places; the first
-    place is chosen such that the last turn writes the result.
+    place is chosen such that the last turn writes the result. One that stays is in the result's
+    memory from the start.
     """
     c, r = step.carries, step.rows
     calls = _Calls(f, step, pointers, status)
     operands = [pointers[b] for b in step.operands]
     results = [pointers[b] for b in step.results]
     calls.give(operands[c + r :], c + r)
+
+    spare = iter([pointers[b] for b in step.spare])
+    second = [results[k] if k in step.still else next(spare) for k in range(c)]
 
     def turn(i: Value, *carried: Value) -> Sequence[Value]:
         now, here, there = carried[:c], carried[c : 2 * c], carried[2 * c :]
@@ -67,9 +71,9 @@ def emit_repeat(
         return [*here, *there, *here]
 
     each = cost.of_steps(step.steps)
-    places = [results[:c], [pointers[b] for b in step.spare]]
-    first, second = places if step.length % 2 else places[::-1]
-    f.loop(0, step.length, 1, turn, [*operands[:c], *first, *second])
+    places = [results[:c], second]
+    first, then = places if step.length % 2 else places[::-1]
+    f.loop(0, step.length, 1, turn, [*operands[:c], *first, *then])
 
 
 def _row(f: Function, buffer: Buffer, pointer: Value, i: Value) -> Value:

@@ -357,12 +357,13 @@ class Repeat(Step):
     steps: list[Step]
     operands: list[Buffer]
     results: list[Buffer]
-    spare: list[Buffer]  # a second place for each carry
+    spare: list[Buffer]  # a second place for each carry, but for those that stay in one
     length: int
     carries: int
     rows: int
     parameters: list[Node]
     block: Buffer  # the arena of the body, sized when the memory is laid out
+    still: set[int] = field(default_factory=set)  # carries that the body changes in their place
 
     @property
     def programs(self) -> list[list[Step]]:
