@@ -1,6 +1,9 @@
 """Kernels known again by their graphs: never planned twice, never the wrong one."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -52,6 +55,26 @@ def test_an_equal_graph_is_not_planned_again(cache, monkeypatch):
     assert run(again) == run(first)
     assert [v.tobytes() for v in again.fast(X)] == run(first)
     assert (again.arena.size, again.code_size) == (first.arena.size, first.code_size)
+
+
+def test_a_later_process_plans_nothing(tmp_path):
+    code = (
+        "import numpy as np, glassgrad as gg\n"
+        "step = gg.jit(gg.value_and_grad(lambda x: np.sum(np.tanh(x @ x) ** 2)))\n"
+        "x = np.linspace(-1, 1, 40000).reshape(200, 200)\n"
+        "value, slope = step(x)\n"
+        "(made,), = step.programs.values()\n"
+        "print('_planned' in vars(made.program), value.hex(), slope.tobytes().hex()[:999])\n"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        ).stdout.split()
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [planned for planned, *_ in found] == ["True", "False"]
+    assert found[0][1:] == found[1][1:]
 
 
 def test_what_was_recalled_reports_as_what_was_planned(cache):
