@@ -60,7 +60,10 @@ def with_arrays(model: Any, arrays: Mapping[str, Any], *, whole: bool = True) ->
 
     model = _visit(model, "", take)
     if rest and whole:
-        raise ShapeError(f"the model has no place for {', '.join(map(repr, rest))}")
+        raise ShapeError(
+            f"the model has no place for {', '.join(map(repr, rest))}. To leave them out, running "
+            "statistics for instance, say whole=False."
+        )
     return model
 
 
