@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -243,6 +244,21 @@ def test_a_history_draws_itself():
     places = [float(p.split(",")[1]) for p in lines[0].get("points").split()]
     assert places == sorted(places) and places[0] < places[-1]  # falls down the page
     assert history._repr_html_() == history.svg()
+
+
+def test_many_metrics_over_many_powers_of_ten_are_drawn_apart():
+    names = [f"m{i}" for i in range(9)]
+    epochs = [
+        Epoch(n, 1.0, rate=10.0**-n, figures=tuple((m, n * 1.5) for m in names))
+        for n in range(1, 13)
+    ]
+    found = list(ElementTree.fromstring(draw_history(epochs)).iter())
+    texts = [e for e in found if e.tag.endswith("text")]
+    heads = {e.text: float(e.get("x")) for e in texts if e.get("y") == "20"}
+    assert set(names) <= set(heads)
+    assert all(heads[a] + 20 < heads[b] for a, b in pairwise([*names, "learning rate"]))
+    places = [float(e.get("y")) for e in texts if (e.text or "").startswith("1e-")]
+    assert len(places) > 3 and all(abs(a - b) > 11 for a, b in pairwise(places))
 
 
 @pytest.mark.parametrize(

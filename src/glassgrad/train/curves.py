@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from itertools import cycle
 from typing import NamedTuple
 
 from glassgrad.train.history import Epoch
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 34, 36
-COLOURS = ("#1f77b4", "#d95f02", "#2a9d55", "#8e44ad")
+COLOURS = ("#1f77b4", "#d95f02", "#2a9d55", "#8e44ad", "#b8860b", "#c2185b", "#5d6d7e")
 STEEP = 20
 """A logarithmic scale is used where the largest value is so many times the smallest."""
 
@@ -91,8 +92,9 @@ class _Scale(NamedTuple):
     def ticks(self) -> list[float]:
         if not self.logarithmic:
             return ticks(self.low, self.high)
-        powers = range(math.floor(self.low), math.ceil(self.high) + 1)
-        marks = [m * 10.0**p for p in powers for m in (1, 2, 5)]
+        decades = self.high - self.low
+        powers = range(math.floor(self.low), math.ceil(self.high) + 1, 1 + int(decades / 8))
+        marks = [m * 10.0**p for p in powers for m in ((1, 2, 5) if decades < 3 else (1,))]
         return [v for v in marks if self.low <= math.log10(v) <= self.high]
 
 
@@ -111,11 +113,12 @@ def _panel(numbers: Sequence[int], curves: Sequence[Curve], left: float) -> str:
     parts.append(
         f'<text x="{(begin + end) / 2:.1f}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>'
     )
-    for i, (curve, colour) in enumerate(zip(curves, COLOURS)):
+    room = (end - begin) / max(2, len(curves))
+    for i, (curve, colour) in enumerate(zip(curves, cycle(COLOURS))):
         points = [(x(n), scale.y(v)) for n, v in zip(numbers, curve.values) if math.isfinite(v)]
         parts.append(_line(points, colour))
         parts.append(
-            f'<text x="{begin + 150 * i:.1f}" y="20" fill="{colour}">{escape(curve.name)}</text>'
+            f'<text x="{begin + room * i:.1f}" y="20" fill="{colour}">{escape(curve.name)}</text>'
         )
     return "".join(parts)
 
