@@ -77,6 +77,21 @@ def test_carries_of_every_shape_and_dtype(turns, n):
           np.array([1, -7], np.int8), np.bool_(True), np.ones((0, 3)))  # fmt: skip
 
 
+def test_carries_that_never_change_are_not_copied_each_turn():
+    big = np.arange(40_000.0).reshape(200, 200) / 1e6
+
+    def f(m, x, i):
+        turn = lambda c: (c[0], c[1] @ c[0], c[2] + 1, c[3])  # noqa: E731
+        return gg.while_loop(lambda c: c[2] < 3, turn, (m, x, i, m * 2))
+
+    agree(f, big, np.ones(200), 0)
+    compiled = gg.jit(f)
+    compiled(big, np.ones(200), 0)
+    (((program, *_),),) = compiled.programs.values()
+    assert program.arena.size < 1.1 * big.nbytes  # m*2, and no second place for a matrix
+    agree(lambda m: gg.while_loop(lambda c: np.sum(c) < 0, lambda c: c, m), big)
+
+
 @pytest.mark.parametrize("n", [1, 40])
 def test_nested_in_each_other(n):
     def f(x, w):

@@ -180,15 +180,26 @@ def _branch(p: Planner, node: Node, results: list[Buffer]) -> None:
 
 
 def _until(p: Planner, node: Node, results: list[Buffer]) -> None:
+    """Carries that never change are read where they lie, and copied once."""
     op = node.op
     assert isinstance(op, While)
     operands = [p.contiguous(x) for x in node.inputs]
     if _in_registers(p, node, operands, results):
         return
-    spare = [Buffer("arena", b.dtype, b.shape) for b in results]
+    params, outputs = lowered(op.body)
+    asking, answer = lowered(op.test)
+    moving = [i for i in range(op.carries) if outputs[i] is not params[i]]
+    order = moving + [i for i in range(len(params)) if i not in moving]
+    for i in set(range(op.carries)) - set(moving):
+        whole = Strided.contiguous(results[i].shape)
+        p.append(Loop([node], [Store(p.whole(node.inputs[i]), results[i], whole)]))
+    test = type(p)(answer, [asking[i] for i in order], p.constants).plan()
+    body = type(p)([outputs[i] for i in moving], [params[i] for i in order], p.constants).plan()
+    carried = [results[i] for i in moving]
+    spare = [Buffer("arena", b.dtype, b.shape) for b in carried]
     asked = Buffer("arena", np.dtype(bool), ())
-    programs = _inside(p, op.test), _inside(p, op.body)
-    p.append(Until([node], [], *programs, operands, results, spare, asked, _block()))
+    given = [operands[i] for i in order]
+    p.append(Until([node], [], test, body, given, carried, spare, asked, _block()))
 
 
 def _in_registers(
