@@ -7,7 +7,8 @@ import glassgrad.ops  # noqa: F401  (fills the registry)
 from glassgrad.diff.reverse import gradients
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
-from glassgrad.engines.native.step import Multiply, Reduction, Rows
+from glassgrad.engines.native.row_step import Rows
+from glassgrad.engines.native.step import Multiply, Reduction
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.node import Trace, new_input

@@ -11,7 +11,8 @@ from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.expand import expanded
 from glassgrad.engines.native.long_sums import ACROSS, DOWN, part_length
 from glassgrad.engines.native.program import compile as compile_native
-from glassgrad.engines.native.step import Reduction, Rows
+from glassgrad.engines.native.row_step import Rows
+from glassgrad.engines.native.step import Reduction
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.node import Trace, new_input
 from glassgrad.graph.traverse import topological_order

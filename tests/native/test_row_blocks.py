@@ -8,7 +8,7 @@ from glassgrad import special
 from glassgrad.engines.native import row_blocks
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
-from glassgrad.engines.native.step import Rows
+from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.node import Trace, new_input
 from glassgrad.ops.gather import take

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
 from glassgrad.engines.native.roots import is_costly
+from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.step import (
     Arrange,
     Draw,
@@ -23,7 +24,6 @@ from glassgrad.engines.native.step import (
     Number,
     Reduction,
     Repeat,
-    Rows,
     Scatter,
     Spin,
     Step,

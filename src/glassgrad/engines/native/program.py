@@ -41,10 +41,11 @@ from glassgrad.engines.native.products import cut_of, emit_multiply
 from glassgrad.engines.native.recall import Made, name_of, recalled, remember
 from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.row_blocks import emit_rows, in_row_blocks
+from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.shares import emit_share
-from glassgrad.engines.native.step import Multiply, Rows, Spin, Step
+from glassgrad.engines.native.step import Multiply, Spin, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.graph.errors import DTypeError, GraphError, ShapeError

@@ -24,7 +24,8 @@ from glassgrad.engines.native.expression import (
     loads,
     walk,
 )
-from glassgrad.engines.native.step import Loop, Reduction, Rows, Step, Turns
+from glassgrad.engines.native.row_step import Rows, Turns
+from glassgrad.engines.native.step import Loop, Reduction, Step
 from glassgrad.engines.native.strided import Strided
 
 _LARGE = 65536  # bytes: smaller matrices stay in the cache anyway
