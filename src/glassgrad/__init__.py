@@ -14,6 +14,7 @@ from glassgrad.version import __version__ as __version__
 
 if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad import nn as nn
+    from glassgrad import numpy as numpy
     from glassgrad import optim as optim
     from glassgrad.array import Array as Array
     from glassgrad.array import special as special
@@ -80,7 +81,13 @@ _HOMES = {
 }
 """Where each public name lives."""
 
-_MODULES = {"nn": "nn", "optim": "optim", "random": "transform.random", "special": "array.special"}
+_MODULES = {
+    "nn": "nn",
+    "numpy": "numpy",
+    "optim": "optim",
+    "random": "transform.random",
+    "special": "array.special",
+}
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted([*_HOME, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]

@@ -53,21 +53,17 @@ def stack_nested(x: Any, dtype: Any, trace: Trace) -> Array:
     return FUNCTIONS[np.stack]([stack_nested(v, dtype, trace) for v in x])
 
 
-def _array(original: Creator, copies: bool) -> Creator:
-    @wraps(original)
-    def create(object: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        trace = _seen_trace(original.__name__)
-        if trace is None or _foreign(object):
-            return original(object, dtype, **kwargs)
+def _array(name: str, copies: bool) -> Creator:
+    def make(trace: Trace, object: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        if _foreign(object):
+            return ORIGINAL[name](object, dtype, **kwargs)
         if isinstance(object, Array):
             copied = copies and kwargs.get("copy", True)
             same = dtype is None or np.dtype(dtype) == object.dtype
             return object if same and not copied else stack_nested(object, dtype, trace)
-        if isinstance(object, np.ndarray) and not copies:
-            return original(object, dtype, **kwargs)
         return _grown(stack_nested(object, dtype, trace), kwargs.get("ndmin", 0))
 
-    return create
+    return make
 
 
 def _grown(handle: Array, ndmin: int) -> Array:
@@ -86,38 +82,52 @@ def _foreign(x: Any) -> bool:
     return not isinstance(x, int | float)
 
 
-def _filled(original: Creator, value: float | None) -> Creator:
-    @wraps(original)
-    def create(shape: Any, *args: Any, **kwargs: Any) -> Any:
-        trace = _seen_trace(original.__name__)
-        if trace is None or kwargs.get("like") is not None:
-            return original(shape, *args, **kwargs)
-        fill = args[0] if value is None and args else kwargs.pop("fill_value", value)
+def _filled(name: str, value: float | None) -> Creator:
+    def make(trace: Trace, shape: Any, *args: Any, **kwargs: Any) -> Any:
+        fill = args[0] if value is None and args else kwargs.get("fill_value", value)
         rest = args[1:] if value is None else args
         dtype = rest[0] if rest else kwargs.get("dtype")
-        if dtype is not None and np.dtype(dtype).kind not in "biuf":
-            return original(shape, *args, **kwargs)
+        strange = dtype is not None and np.dtype(dtype).kind not in "biuf"
+        if strange or kwargs.get("like") is not None:
+            return ORIGINAL[name](shape, *args, **kwargs)
         node = as_node(fill if value is None else float(fill), trace)
         node = node if dtype is None else cast(node, as_dtype(dtype))
         sizes = (shape,) if isinstance(shape, int | np.integer | Array) else shape
         return Array(broadcast_to(node, tuple(int(n) for n in sizes)))
 
+    return make
+
+
+MAKERS: dict[str, Creator] = {
+    "array": _array("array", copies=True),
+    "asarray": _array("asarray", copies=False),
+    "asanyarray": _array("asanyarray", copies=False),
+    "zeros": _filled("zeros", 0.0),
+    "ones": _filled("ones", 1.0),
+    "empty": _filled("empty", 0.0),
+    "full": _filled("full", None),
+}
+"""What a creation function does for a trace, which it takes before its own arguments."""
+
+ORIGINAL: dict[str, Creator] = {name: getattr(np, name) for name in MAKERS}
+"""NumPy's creation functions themselves, whatever the `numpy` module holds at the moment."""
+
+
+def _replacement(name: str) -> Creator:
+    """What stands in the `numpy` module while any trace is active."""
+    original, make, may_be_same = ORIGINAL[name], MAKERS[name], name.startswith("as")
+
+    @wraps(original)
+    def create(*args: Any, **kwargs: Any) -> Any:
+        trace = _seen_trace(name)
+        if trace is None or (may_be_same and args and isinstance(args[0], np.ndarray)):
+            return original(*args, **kwargs)
+        return make(trace, *args, **kwargs)
+
     return create
 
 
-_ORIGINAL: dict[str, Creator] = {
-    name: getattr(np, name)
-    for name in ("array", "asarray", "asanyarray", "zeros", "ones", "empty", "full")
-}
-_REPLACED: dict[str, Creator] = {
-    "array": _array(_ORIGINAL["array"], copies=True),
-    "asarray": _array(_ORIGINAL["asarray"], copies=False),
-    "asanyarray": _array(_ORIGINAL["asanyarray"], copies=False),
-    "zeros": _filled(_ORIGINAL["zeros"], 0.0),
-    "ones": _filled(_ORIGINAL["ones"], 1.0),
-    "empty": _filled(_ORIGINAL["empty"], 0.0),
-    "full": _filled(_ORIGINAL["full"], None),
-}
+_REPLACED: dict[str, Creator] = {name: _replacement(name) for name in MAKERS}
 _lock = threading.Lock()
 _active = 0
 
@@ -128,7 +138,7 @@ def _replace(by: int) -> None:
     with _lock:
         before, _active = _active, _active + by
         if (before == 0) != (_active == 0):
-            for name, function in (_REPLACED if _active else _ORIGINAL).items():
+            for name, function in (_REPLACED if _active else ORIGINAL).items():
                 setattr(np, name, function)
 
 

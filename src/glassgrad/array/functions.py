@@ -19,6 +19,7 @@ from glassgrad.array import (
     selection,
     shapes,
 )
+from glassgrad.array.handle import Array
 from glassgrad.array.protocol import FUNCTIONS, HANDLERS
 from glassgrad.graph.errors import NoRuleError
 from glassgrad.graph.provenance import at_caller
@@ -58,6 +59,11 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if unknown or (len(args) > code.co_argcount and not code.co_flags & _TAKES_MORE):
         what = f"the argument {unknown[0]!r}" if unknown else "so many arguments"
         raise NoRuleError(f"{name} has no rule yet with {what}{at_caller()}")
+    if out is not None and not isinstance(out, Array):
+        raise NoRuleError(
+            f"{name}: a traced result cannot be written into a plain ndarray, which was made "
+            f"outside the traced function: make it inside, by np.zeros{at_caller()}"
+        )
     result = run(*args, **kwargs)
     if out is None:
         return result

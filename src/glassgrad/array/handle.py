@@ -122,7 +122,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
             raise NoRuleError(
                 f"a traced array of {self.dtype} was used where NumPy needs its numbers: a plain "
                 "array is read at traced places by np.array(table)[i] inside the traced function, "
-                "or as an argument of it; to choose by a traced mask there is np.where"
+                "by gg.numpy.take(table, i, axis=0), or as an argument of it; to choose by a "
+                "traced mask there is np.where"
                 f"{at_caller()}"
             )
         if self.node.bound:
@@ -172,7 +173,8 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         if _has_no_value(self):
             raise UnboundError(
                 "a list is read at a number that is not known while the function is traced: write "
-                f"np.array(values)[i] instead of values[i]{at_caller()}"
+                "np.array(values)[i] or gg.numpy.take(values, i, axis=0) instead of values[i]"
+                f"{at_caller()}"
             )
         return int(self._guarded())
 

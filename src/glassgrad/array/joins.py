@@ -113,7 +113,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
 
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Array:
-    """np.delete of known places."""
+    """np.delete of known places; traced ones are remembered as a guard."""
+    obj = obj._guarded() if isinstance(obj, Array) else obj
     x = arr if axis is not None else ravel(arr)
     along = 0 if axis is None else axis % x.ndim
     kept = np.delete(np.arange(x.shape[along]), obj)

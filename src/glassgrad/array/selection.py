@@ -18,6 +18,7 @@ from glassgrad.graph.node import Node
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.compare import isfinite, less_equal
+from glassgrad.ops.gather import take as gather
 from glassgrad.ops.gather import take_along
 from glassgrad.ops.rounding import rint
 from glassgrad.ops.select import absolute, bounded_above, bounded_below
@@ -60,10 +61,12 @@ def argsort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None)
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None) -> Array:
-    """np.take."""
-    a, axis = (ravel(a), 0) if axis is None else (a, axis % a.ndim)
+    """np.take; one traced place is read where the program runs, without a guard."""
+    a, along = (ravel(a), 0) if axis is None else (a, axis % a.ndim)
+    if isinstance(indices, Array) and not indices.ndim and indices.dtype.kind in "iu":
+        return Array(gather(a.node, [indices.node], along))
     array = indices if isinstance(indices, Array) else np.asarray(indices)
-    return a[(slice(None),) * int(axis or 0) + (array,)]
+    return a[(slice(None),) * along + (array,)]
 
 
 @implements(np.take_along_axis)
