@@ -10,7 +10,7 @@ NumPy's own; where any of them is traced, or a list holds something traced, all 
 array([[2., 3.],
        [0., 1.]])
 >>> a, b = gg.variables("a b")
->>> print(gg.gradients(gnp.sum([a * b, 2.0]), a))
+>>> print(*gg.gradients(gnp.sum([a * b, 2.0]), [a]))
 b
 """
 

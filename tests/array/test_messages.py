@@ -146,16 +146,19 @@ READ = {
 
 @pytest.mark.parametrize("how", READ)
 def test_a_plain_array_read_at_traced_places(how):
-    with pytest.raises(TypeError, match=r"np\.array\(table\)\[i\] inside(.|\n)*TABLE\[i\]"):
+    with pytest.raises(TypeError, match=r"np\.array\(table\)\[i\] inside(.|\n)*TABLE\[i\]") as caught:
         READ[how](lambda i: TABLE[i])
-    found = READ[how](lambda i: np.array(TABLE)[i])
-    np.testing.assert_array_equal(found, TABLE[[1, 2]] if how != "grad" else TABLE[[1, 2]].sum(0))
+    assert "by gg.numpy.take(table, i, axis=0)" in str(caught.value)
+    for read in (lambda i: np.array(TABLE)[i], lambda i: gg.numpy.take(TABLE, i, axis=0)):
+        want = TABLE[[1, 2]] if how != "grad" else TABLE[[1, 2]].sum(0)
+        np.testing.assert_array_equal(READ[how](read), want)
 
 
 def test_a_list_read_at_a_number_that_is_not_known():
-    with pytest.raises(ValueError, match=r"write np\.array\(values\)\[i\]"):
+    with pytest.raises(ValueError, match=r"write np\.array\(values\)\[i\] or gg\.numpy\.take"):
         gg.vmap(lambda i: [1.0, 2.0, 3.0][i])(PLACES)
     assert gg.vmap(lambda i: np.array([1.0, 2.0, 3.0])[i])(PLACES).tolist() == [2, 3]
+    assert gg.vmap(lambda i: gg.numpy.take([1.0, 2.0, 3.0], i))(PLACES).tolist() == [2, 3]
 
 
 def test_one_known_number_is_an_index_and_a_guard():

@@ -3,7 +3,8 @@
 The protocols do not see np.array([t1, t2]) or an np.zeros(n) that a loop fills, so these functions
 are replaced, in the `numpy` module, while any trace is active. In a context without one (another
 thread) they are NumPy's own. A name that was imported before, as in `from numpy import zeros`, is
-out of reach: an attempt to write a traced value into such an array is an error that says so.
+out of reach (`from glassgrad.numpy import zeros` is not): an attempt to write a traced value into
+such an array is an error that says so.
 """
 
 from __future__ import annotations
