@@ -146,9 +146,11 @@ READ = {
 
 @pytest.mark.parametrize("how", READ)
 def test_a_plain_array_read_at_traced_places(how):
-    with pytest.raises(TypeError, match=r"np\.array\(table\)\[i\] inside(.|\n)*TABLE\[i\]") as caught:
+    words = (
+        r"np\.array\(table\)\[i\] inside(.|\n)*gg\.numpy\.take\(table, i, axis=0\)(.|\n)*TABLE\[i\]"
+    )
+    with pytest.raises(TypeError, match=words):
         READ[how](lambda i: TABLE[i])
-    assert "by gg.numpy.take(table, i, axis=0)" in str(caught.value)
     for read in (lambda i: np.array(TABLE)[i], lambda i: gg.numpy.take(TABLE, i, axis=0)):
         want = TABLE[[1, 2]] if how != "grad" else TABLE[[1, 2]].sum(0)
         np.testing.assert_array_equal(READ[how](read), want)
