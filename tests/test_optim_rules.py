@@ -133,6 +133,8 @@ def test_states_and_parameters_of_something_else():
     for act in (opt.init, lambda q: opt.step(q, q, opt.init({"w": p}))):
         with pytest.raises(TypeError, match=r"params\['w'\] is int64"):
             act({"w": np.array([1, 2])})
+    with pytest.raises(TypeError, match=r"params\['flag'\] is bool.*nn.static"):
+        opt.init({"w": p, "flag": True})
 
 
 def test_decay_in_the_gradient_is_a_term_of_the_loss():

@@ -141,10 +141,12 @@ def _real(params: Any, leaves: list[Any]) -> list[Any]:
     """The leaves with Python numbers as float64; arrays of whole numbers are refused."""
     found = [np.float64(x) if type(x) in (int, float) else x for x in leaves]
     for i, x in enumerate(found):
-        if x.dtype.kind != "f":
+        dtype = getattr(x, "dtype", type(x))
+        if np.dtype(dtype).kind != "f":
             raise DTypeError(
-                f"the parameter params{paths(flatten(params)[1])[i]} is {x.dtype}: no step is "
-                "small enough for it. Parameters are floats: .astype(float)"
+                f"the parameter params{paths(flatten(params)[1])[i]} is {np.dtype(dtype)}, which "
+                "no step can move. Parameters are floats: .astype(float); a setting of a module is "
+                "written as field = nn.static(default=...)"
             )
     return found
 
