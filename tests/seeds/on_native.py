@@ -14,6 +14,10 @@ PROGRAMS = {}
 """Every graph that was compiled, by its structure."""
 
 
+CACHE = None
+"""Where code is kept between runs: the user's cache, as for anyone."""
+
+
 def run(order, known, dying):
     """Computes the nodes of `order` that nobody drops, as `reference._run` does."""
     dropped = {x for xs in dying.values() for x in xs}
@@ -39,5 +43,5 @@ def compute(nodes, order, known):
     body = Function([given[x] for x in used], [new[n] for n in wanted])
     program = PROGRAMS.get(body)
     if program is None:
-        program = PROGRAMS[body] = NativeProgram(finish(body.outputs), body.params)
+        program = PROGRAMS[body] = NativeProgram(finish(body.outputs), body.params, cache=CACHE)
     known.update(zip(wanted, program([np.asarray(known[x]) for x in used])))

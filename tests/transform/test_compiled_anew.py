@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import glassgrad as gg
+from glassgrad.engines.native import program
 from glassgrad.engines.native.algebra import LLVMAlgebra
 from glassgrad.engines.native.reduction import KINDS
 from glassgrad.graph.errors import EngineError
@@ -75,6 +76,12 @@ def test_many_programs_of_one_function_are_a_warning():
 
 
 # -- check=True ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_cache(monkeypatch):
+    """Code with a planted fault is never kept."""
+    monkeypatch.setattr(program, "user_cache_folder", lambda: None)
 
 
 def net(w, x, i):
