@@ -137,7 +137,9 @@ def _read_folder(folder: Path) -> tuple[ImageSet, ImageSet | None]:
         )
     for path in found:
         if not _labels_beside(path).exists():
-            raise MissingFile(f"{_labels_beside(path)}: the labels of {path.name} are missing.")
+            raise MissingFile(
+                f"{_labels_beside(path)}: the labels of {path.name} are missing. Lay them there."
+            )
     sets = [_read_pair(p, _labels_beside(p)) for p in (*train, *test)]
     return sets[0], sets[1] if len(sets) == 2 else None
 

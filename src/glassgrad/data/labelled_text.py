@@ -173,7 +173,9 @@ def _read_files(files: Sequence[Path], shown: str) -> TextSet:
     distinct = len(set(endings)) == len(files) and all(endings)
     names = endings if distinct else [f.name.split(".")[0] for f in files]
     if len(set(names)) < len(files):
-        raise BadInput(f"{shown}: the names do not tell the labels apart: {listing(names)}.")
+        raise BadInput(
+            f"{shown}: the names do not tell the labels apart: {listing(names)}. Rename a file."
+        )
     texts: list[str] = []
     labels: list[str] = []
     places: list[str] = []

@@ -12,8 +12,8 @@ from glassgrad.data.stage import stage
 SIGNATURES = {
     b"PK\x03\x04": "a zip archive or an Excel workbook; export it as text",
     b"PAR1": "a Parquet file; convert it to text",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG image",
+    b"%PDF": "a PDF document; export its text",
+    b"\x89PNG": "a PNG image; give text, or put images into an .npz file",
     b"\x93NUMPY": "a NumPy array; write it with numpy.savetxt(..., delimiter=',')",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",

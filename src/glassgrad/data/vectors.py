@@ -12,6 +12,8 @@ from glassgrad.data.numbers import number
 from glassgrad.data.stage import counted
 from glassgrad.data.text_file import read_lines
 
+FORM = "Word vectors are text: a word and its numbers on each line, as GloVe's."
+
 
 @dataclass(frozen=True, eq=False)
 class WordVectors:
@@ -51,7 +53,7 @@ def read_vectors(path: str | Path) -> WordVectors:
         if word not in rows:
             rows[word] = _vector(cells, f"{shown}:{line_number}")
     if not rows:
-        raise BadInput(f"{shown}: the file has no vectors.")
+        raise BadInput(f"{shown}: the file has no vectors. {FORM}")
     return WordVectors(shown, tuple(rows), np.stack(list(rows.values())))
 
 
@@ -60,7 +62,7 @@ def _vector(cells: list[str], place: str) -> np.ndarray:
         vector = np.array(cells, dtype=np.float32)
     except ValueError:
         wrong = next(c for c in cells if number(c) is None)
-        raise BadInput(f"{place}: {wrong[:40]!r} is not a number.") from None
+        raise BadInput(f"{place}: {wrong[:40]!r} is not a number. {FORM}") from None
     if not np.isfinite(vector).all():
-        raise BadInput(f"{place}: a number of the vector is not finite.")
+        raise BadInput(f"{place}: a number of the vector is not finite. Leave the word out.")
     return vector
