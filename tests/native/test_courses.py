@@ -5,6 +5,7 @@ import pytest
 
 import glassgrad as gg
 from glassgrad.engines.native.cache import ObjectCache
+from glassgrad.engines.native.course import Until
 from glassgrad.engines.native.program import NativeProgram
 from glassgrad.engines.native.target import Target
 from glassgrad.rewrite.pipeline import finish
@@ -212,3 +213,30 @@ def test_negative_powers_in_loops():
     for x in (np.int64(2), np.full(40, 2)):
         with pytest.raises(ValueError, match="to the power -3"):
             gg.jit(f)(x, -ys)
+
+
+def test_a_table_that_a_loop_carries_is_changed_in_its_place():
+    def run(table, rows, count):
+        def body(carry):
+            i, table = carry
+            here = rows[i]
+            slope = gg.grad(lambda t: np.sum(np.sin(t[here])))(table)
+            return i + 1, table - 0.5 * slope
+
+        return gg.while_loop(lambda carry: carry[0] < count, body, (0, table))[1]
+
+    rng = np.random.default_rng(0)
+    table, rows = rng.standard_normal((3000, 4)), rng.integers(0, 3000, (7, 5))
+    wanted = table.copy()
+    for here in rows[:6]:
+        slope = np.zeros_like(wanted)
+        np.add.at(slope, here, np.cos(wanted[here]))
+        wanted -= 0.5 * slope
+    compiled = gg.jit(run, donate="table")
+    found = compiled(table, rows, 6)
+    assert found is table
+    np.testing.assert_allclose(found, wanted, rtol=1e-13)
+    ((made,),) = compiled.programs.values()
+    (loop,) = (s for s in made.program.steps if isinstance(s, Until))
+    assert loop.still
+    assert max(int(np.prod(s.shape)) for s in [*made.program.steps, *loop.body]) < 3000

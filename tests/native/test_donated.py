@@ -242,6 +242,6 @@ def test_a_table_that_a_loop_carries_is_not_copied(n):
         if n > 1:
             (loop,) = (s for s in program.steps if type(s).__name__ == "Repeat")
             assert 0 in loop.still
-            assert max(int(np.prod(s.shape)) for s in loop.steps) <= 600
+            assert max(int(np.prod(s.shape)) for s in loop.body) <= 600
             others = [s for s in program.steps if s is not loop and s.shape == (400, 3)]
             assert len(others) == (0 not in donated)

@@ -12,6 +12,7 @@ from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.storage import BODY
 from glassgrad.engines.reference import evaluate
+from glassgrad.graph.family import Broadcast, Cast, Reshape
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import ACTIVE, Const, Input, Item, Node, Trace, new_input
 from glassgrad.graph.traverse import descendants, rebuild, topological_order
@@ -35,8 +36,15 @@ def captured_by(results: Sequence[Node], params: Sequence[Node]) -> list[Node]:
     inside = descendants(order, params)
     used = [x for node in order if node in inside for x in node.inputs]
     used += results
-    found = [x for x in used if x not in inside and not isinstance(x.op, Const)]
+    found = [x for x in used if x not in inside and not _is_constant(x)]
     return list(dict.fromkeys(x for x in found if x.outputs is None))
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether a node is a number repeated: a body that has it sees, say, that it adds to zeros."""
+    while isinstance(node.op, Broadcast | Cast | Reshape):
+        node = node.inputs[0]
+    return isinstance(node.op, Const)
 
 
 def captured_from(

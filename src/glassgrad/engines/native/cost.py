@@ -110,7 +110,7 @@ def _arrange(step: Arrange) -> float:
 
 
 def _repeat(step: Repeat) -> float:
-    return step.length * (of_steps(step.steps) + 4 * _STEP)
+    return step.length * (of_steps(step.body) + 4 * _STEP)
 
 
 def _rows(step: Rows) -> float:

@@ -5,7 +5,7 @@ Small ones are kept in registers (see `spin`); these hold programs of their own,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.step import Step
@@ -65,6 +65,12 @@ class Until(Step):
     spare: list[Buffer]  # a second place for each carry
     asked: Buffer
     block: Buffer  # the arena of the programs, sized when the memory is laid out
+    still: set[int] = field(default_factory=set)  # carries that the body changes in their place
+
+    @property
+    def carries(self) -> int:
+        """How many there are."""
+        return len(self.results)
 
     @property
     def programs(self) -> list[list[Step]]:

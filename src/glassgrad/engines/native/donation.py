@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from glassgrad.engines.native.course import Until
 from glassgrad.engines.native.expression import Buffer, Gather, Load, Store, loads
 from glassgrad.engines.native.products import keeps_partial_sums, result_store
 from glassgrad.engines.native.schedule import Schedule, dependences
@@ -118,15 +119,16 @@ class Donation:
         """
         found: list[Step] = []
         for step in self.steps:
-            if isinstance(step, Repeat) and step.length > 1:
+            if isinstance(step, Until) or (isinstance(step, Repeat) and step.length > 1):
                 found += self._kept_carries(step)
             found.append(step)
         self.steps = found
 
-    def _kept_carries(self, step: Repeat) -> list[Step]:
-        large = {k: k for k in range(step.carries) if step.results[k].nbytes >= _LARGE}
-        body = Donation(step.steps, large, self.target, apart=True)
-        step.steps = body.settled()
+    def _kept_carries(self, step: Repeat | Until) -> list[Step]:
+        carried = range(step.carries)
+        large = {k: k for k in carried if step.results[k].nbytes >= _LARGE}
+        body = Donation(step.body, large, self.target, apart=True)
+        step.body = body.settled()
         step.still = {result.index for result in body.pairs}
         step.spare = [b for k, b in enumerate(step.spare) if k not in step.still]
         moved: list[Step] = []

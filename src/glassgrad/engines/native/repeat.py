@@ -57,8 +57,7 @@ def emit_repeat(
     results = [pointers[b] for b in step.results]
     calls.give(operands[c + r :], c + r)
 
-    spare = iter([pointers[b] for b in step.spare])
-    second = [results[k] if k in step.still else next(spare) for k in range(c)]
+    second = _second(step, pointers)
 
     def turn(i: Value, *carried: Value) -> Sequence[Value]:
         now, here, there = carried[:c], carried[c : 2 * c], carried[2 * c :]
@@ -70,10 +69,17 @@ def emit_repeat(
         stop_if(f, ~turn_goes_on(f, status, each), status)
         return [*here, *there, *here]
 
-    each = cost.of_steps(step.steps)
+    each = cost.of_steps(step.body)
     places = [results[:c], second]
     first, then = places if step.length % 2 else places[::-1]
     f.loop(0, step.length, 1, turn, [*operands[:c], *first, *then])
+
+
+def _second(step: Repeat | Until, pointers: Pointers) -> list[Value]:
+    """The other place of each carry; that of the result for one that stays."""
+    spare = iter(step.spare)
+    places = (step.results[k] if k in step.still else next(spare) for k in range(step.carries))
+    return [pointers[b] for b in places]
 
 
 def _row(f: Function, buffer: Buffer, pointer: Value, i: Value) -> Value:
@@ -84,8 +90,8 @@ def _row(f: Function, buffer: Buffer, pointer: Value, i: Value) -> Value:
 def emit_until(
     f: Function, step: Until, pointers: Pointers, status: Value, test: Function, body: Function
 ) -> None:
-    """Calls `test`, then `body`, until the test fails or a step does."""
-    c = len(step.results)
+    """Calls `test`, then `body`, until the test fails or a step does; see `emit_repeat`."""
+    c = step.carries
     calls = _Calls(f, step, pointers, status)
     operands = [pointers[b] for b in step.operands]
     results = [pointers[b] for b in step.results]
@@ -103,8 +109,7 @@ def emit_until(
         calls.run(body, here, any(s.checked for s in step.body))
         return [*here, *there, *here]
 
-    spare = [pointers[b] for b in step.spare]
-    last = f.turns(more, turn, [*operands[:c], *results, *spare])
+    last = f.turns(more, turn, [*operands[:c], *results, *_second(step, pointers)])
     for buffer, source, target in zip(step.results, last, results):
         elsewhere = f.compare("ne", source, target)
         f.branch(elsewhere, lambda b=buffer, p=source, q=target: _copy(f, p, q, b.nbytes))

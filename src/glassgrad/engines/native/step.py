@@ -293,12 +293,12 @@ class Arrange(Step):
 class Repeat(Step):
     """A body run `length` times: carries go round, rows are read and stacked row by row.
 
-    `steps` are those of the body, whose inputs and outputs are numbered buffers; `operands` are
+    `body` are its steps, whose inputs and outputs are numbered buffers; `operands` are
     contiguous. `rows` and `carries` count operands, carries first.
     """
 
     whole = True
-    steps: list[Step]
+    body: list[Step]
     operands: list[Buffer]
     results: list[Buffer]
     spare: list[Buffer]  # a second place for each carry, but for those that stay in one
@@ -312,7 +312,7 @@ class Repeat(Step):
     @property
     def programs(self) -> list[list[Step]]:
         """The body."""
-        return [self.steps]
+        return [self.body]
 
     def reads(self) -> list[Buffer]:
         """The operands, and what is used up."""
@@ -330,11 +330,11 @@ class Repeat(Step):
     @property
     def checked(self) -> bool:
         """Whether a step of the body is."""
-        return any(step.checked for step in self.steps)
+        return any(step.checked for step in self.body)
 
     def said(self) -> str:
         """A line for the report."""
-        return f"{self.length} turns of a loop of {len(self.steps)} steps"
+        return f"{self.length} turns of a loop of {len(self.body)} steps"
 
 
 @dataclass(eq=False)
