@@ -34,12 +34,15 @@ class Op:
     fields: ClassVar[tuple[str, ...]] = ()
     _hash: int
 
-    def __init_subclass__(cls) -> None:
-        """Collect the fields and enter the class in the registry under its name."""
+    def __init_subclass__(cls, listed: bool = True) -> None:
+        """Collect the fields and enter the class in the registry under its name.
+
+        An op that is not `listed` is an engine's own: no program and no file can name it.
+        """
         if "fields" not in cls.__dict__:
             own = [n for n, t in cls.__annotations__.items() if "ClassVar" not in str(t)]
             cls.fields = (*cls.fields, *(n for n in own if not n.startswith("_")))
-        if cls.__dict__.get("name"):
+        if listed and cls.__dict__.get("name"):
             register(cls.name, cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ from glassgrad.graph.node import Const, Node, make
 from glassgrad.graph.op import Aval, Op
 
 
-class Later(Op):
+class Later(Op, listed=False):
     """The first operand, once the others are known."""
 
     name = "later"

@@ -31,7 +31,7 @@ _DEEPEST = 100  # of the nodes between a sum of rows and where it is read
 _RULES = ("add", "subtract", "multiply", "divide", "negative", "square")
 
 
-class RowNumbers(Op):
+class RowNumbers(Op, listed=False):
     """A number for each of the indices, equal for equal rows, counted as rows are first named.
 
     Indices are those of an axis of length `extent`; negative ones count from its end.
