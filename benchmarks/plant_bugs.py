@@ -45,8 +45,7 @@ BUGS = [
     Bug("flat.py", "element, low)", "element, here[0])"),
     Bug("flat.py", "[o - low for o in here]", "[max(here) - o for o in here]"),
     # tails
-    Bug("loops.py", "point(f.index(whole), f.tail_mask(lanes, n - whole))",
-        "point(f.index(whole), f.tail_mask(lanes, max(1, n - whole - 1)))"),
+    Bug("loops.py", "rest = f.tail_mask(lanes, n - whole)", "rest = f.tail_mask(lanes, 1)"),
     Bug("loops.py", "else self.f.select(mask, x, self._identity(self.lanes))", "else x"),
     Bug("gemm.py", "    if rest:\n        f.branch(", "    if False:\n        f.branch("),
     # reductions
@@ -75,7 +74,7 @@ BUGS = [
     Bug("arena.py", "self.first <= other.last and other.first <= self.last",
         "self.first < other.last and other.first < self.last"),
     # joining steps
-    Bug("planner.py", "if self.latest(expr) >= at:", "if self.latest(expr) > at:"),
+    Bug("planner.py", "if self._last(read) >= at:", "if self._last(read) > at:"),
     Bug("families.py", "op.parts(node)):", "op.parts(node)[::-1]):"),
     Bug("families.py", "else Uniform(0, node.dtype)", "else Uniform(1, node.dtype)"),
     # sorting, drawing, loops

@@ -31,8 +31,8 @@ EXACT = frozenset(
      "relu", "clip", "copysign"]
 )  # fmt: skip
 
-CANCEL = frozenset(["logaddexp"])
-"""Sums whose parts may cancel: these are off by units of their operands."""
+CANCEL = frozenset(["logaddexp", "sinc_slope"])
+"""Sums whose parts may cancel, and zeros away from 0: off by units of their operands."""
 
 
 def perturbed(
