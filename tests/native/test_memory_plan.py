@@ -92,17 +92,26 @@ def test_limits_of_containers(tmp_path, version):
         1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         2: ("memory.max", "memory.current", "inactive_file"),
     }[version]
-    (tmp_path / names[0]).write_text("1000000\n")
-    (tmp_path / names[1]).write_text("400000\n")
-    (tmp_path / "memory.stat").write_text(f"anon 5\n{names[2]} 100000\nother x\n")
-    ((left, whose),) = memory._group(tmp_path, *names)
-    assert left == 700000
-    assert names[0] in whose
-    (tmp_path / names[0]).write_text("max\n" if version == 2 else "9223372036854771712\n")
-    assert not list(memory._group(tmp_path, *names))
-    assert not list(memory._group(tmp_path / "none", *names))
-    inside = list(memory._upwards(tmp_path, "/a/b"))
-    assert inside == [tmp_path / "a" / "b", tmp_path / "a", tmp_path]
+    top = tmp_path / "sys/fs/cgroup" / ("memory" if version == 1 else "")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    inside = "4:memory:/a/b\n" if version == 1 else "0::/a/b\n"
+    (tmp_path / "proc/self/cgroup").write_text(inside)
+    for group in (top / "a" / "b", top / "a", top):  # its own, and those that it lies in
+        assert not _of_the_container(tmp_path)
+        group.mkdir(parents=True, exist_ok=True)
+        (group / names[0]).write_text("1000000\n")
+        (group / names[1]).write_text("400000\n")
+        (group / "memory.stat").write_text(f"anon 5\n{names[2]} 100000\nother x\n")
+        ((left, whose),) = _of_the_container(tmp_path)
+        assert left == 700000
+        assert str(group / names[0]) in whose
+        unlimited = "max\n" if version == 2 else "9223372036854771712\n"
+        (group / names[0]).write_text(unlimited)
+        assert not _of_the_container(tmp_path)
+
+
+def _of_the_container(root):
+    return [(left, whose) for left, whose in limits(root) if "container" in whose]
 
 
 def test_bytes_are_told_to_be_read():

@@ -26,21 +26,29 @@ def count_rows(arrays: Sequence[np.ndarray]) -> int:
     return lengths[0]
 
 
+def batch_order(rows: int, size: int, generator: np.random.Generator) -> np.ndarray:
+    """The rows of each batch of a pass, in a new order: one row of numbers for each batch.
+
+    All batches have `size` rows (all of them where there are fewer), so that one compiled step
+    serves them all; the rows that do not fill a batch are left out of this pass, and others of the
+    next.
+
+    >>> batch_order(5, 2, np.random.default_rng(0)).shape
+    (2, 2)
+    """
+    size = min(size, rows)
+    count = rows // size
+    return generator.permutation(rows)[: count * size].reshape(count, size)
+
+
 def batches(
     arrays: Sequence[np.ndarray], size: int, generator: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Shuffled batches of exactly `size` rows (of all rows where there are fewer).
-
-    All batches have one shape, so that one compiled step serves them all; the rows that do not
-    fill a batch are left out of this pass, and others of the next.
+    """Shuffled batches; see `batch_order`.
 
     >>> x = np.arange(5)
     >>> [b.shape for (b,) in batches([x], 2, np.random.default_rng(0))]
     [(2,), (2,)]
     """
-    rows = count_rows(arrays)
-    size = min(size, rows)
-    order = generator.permutation(rows)
-    for start in range(0, rows - size + 1, size):
-        chosen = order[start : start + size]
+    for chosen in batch_order(count_rows(arrays), size, generator):
         yield tuple(a[chosen] for a in arrays)

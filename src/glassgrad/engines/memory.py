@@ -11,12 +11,16 @@ NO_LIMIT = 1 << 60  # what is larger stands for no limit
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes: of the machine, free in it, allowed to the container and used there; None: unknown."""
+    """Bytes: of the machine, free in it, allowed to the container and used there; None: unknown.
+
+    `told` is the file that says what the container is allowed.
+    """
 
     total: int | None = None
     free: int | None = None
     limit: int | None = None
     used: int | None = None
+    told: Path | None = None
 
     @property
     def available(self) -> int | None:
@@ -25,17 +29,21 @@ class Memory:
         >>> Memory(total=100, free=80, limit=50, used=20).available
         30
         """
-        left = None if self.limit is None or self.used is None else max(0, self.limit - self.used)
-        known = [x for x in (self.free, left) if x is not None]
+        known = [x for x in (self.free, self.allowed) if x is not None]
         return min(known, default=None)
+
+    @property
+    def allowed(self) -> int | None:
+        """What the container leaves."""
+        return None if self.limit is None or self.used is None else max(0, self.limit - self.used)
 
 
 def memory(root: Path = Path("/")) -> Memory:
     """What Linux says under `root`; nothing is known elsewhere."""
     facts = _figures(root / "proc/meminfo", 1024)
-    limits = sorted(_limits(root), key=lambda pair: pair[0] - pair[1])
-    limit, used = limits[0] if limits else (None, None)
-    return Memory(facts.get("MemTotal"), facts.get("MemAvailable"), limit, used)
+    limits = sorted(_limits(root), key=lambda found: found[0] - found[1])
+    container = limits[0] if limits else (None, None, None)
+    return Memory(facts.get("MemTotal"), facts.get("MemAvailable"), *container)
 
 
 def _figures(path: Path, unit: int) -> dict[str, int]:
@@ -48,8 +56,8 @@ def _figures(path: Path, unit: int) -> dict[str, int]:
     return {w[0]: unit * int(w[1]) for w in words if len(w) > 1 and w[1].isdigit()}
 
 
-def _limits(root: Path) -> Iterator[tuple[int, int]]:
-    """(limit, used) of each control group that this process is in, and of those around it.
+def _limits(root: Path) -> Iterator[tuple[int, int, Path]]:
+    """(limit, used, file of the limit) of each control group of this process, and of those around.
 
     File pages that nobody needs at the moment do not count as used: they go when room is wanted.
     """
@@ -57,7 +65,8 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
         for group in (folder, *folder.parents):
             allowed, taken = _number(group / limit), _number(group / used)
             if allowed is not None and taken is not None and allowed < NO_LIMIT:
-                yield allowed, taken - _figures(group / "memory.stat", 1).get(idle, 0)
+                idle_pages = _figures(group / "memory.stat", 1).get(idle, 0)
+                yield allowed, taken - idle_pages, group / limit
             if group.name == "cgroup":
                 break
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.data.batches import count_rows
+from glassgrad.data.batches import batch_order, count_rows
 from glassgrad.transform.branch import while_loop
 from glassgrad.transform.jit import jit
 
@@ -55,12 +55,10 @@ class Sweep:
     def run(self, leaves: Leaves, generator: np.random.Generator) -> Iterator[Reached]:
         """Passes over the rows in a new order, and tells now and then how far it has come.
 
-        All batches have one shape; the rows that do not fill one are left out of this pass, and
-        others of the next. The leaves that are passed in are never changed; those that come out
+        The leaves that are passed in are never changed; those that come out
         are, by going on.
         """
-        order = generator.permutation(self.rows)[: self.batches * self.size]
-        order = order.reshape(self.batches, self.size)
+        order = batch_order(self.rows, self.size, generator)
         fixed, moving = _parted(leaves)
         moving = tuple(np.array(leaf) for leaf in moving)
         total, rate, done = np.float64(0), np.float64(0), 0

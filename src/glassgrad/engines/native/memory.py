@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from glassgrad.engines.memory import memory
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.step import Step
@@ -15,7 +17,6 @@ from glassgrad.graph.node import Node
 _CHECKED = 1 << 26  # bytes; a smaller plan is not worth a look at what there is
 _LARGEST = 5  # buffers that a refusal names
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
-_UNLIMITED = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -56,54 +57,15 @@ def told_bytes(count: float) -> str:
 # -- what there is ------------------------------------------------------------
 
 
-def limits() -> Iterator[tuple[int, str]]:
+def limits(root: Path = Path("/")) -> Iterator[tuple[int, str]]:
     """The bytes that may still be taken, by everyone who sets a limit, with who it is."""
-    for find in (_machine, _containers, _process):
-        try:
-            yield from find()
-        except (OSError, ValueError, KeyError, ImportError):
-            continue  # not on this system
-
-
-def _machine() -> Iterator[tuple[int, str]]:
-    table = _table(Path("/proc/meminfo").read_text())
-    yield table["MemAvailable:"] * 1024, "free memory of the machine"
-
-
-def _containers(root: Path = Path("/sys/fs/cgroup")) -> Iterator[tuple[int, str]]:
-    """Control groups of both versions: this process's own and those that it lies in."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, inner = line.split(":", 2)
-        if controllers not in ("", "memory") and "memory" not in controllers.split(","):
-            continue
-        top = root / "memory" if controllers else root
-        names = (
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            if controllers
-            else ("memory.max", "memory.current", "inactive_file")
-        )
-        for folder in _upwards(top, inner):
-            yield from _group(folder, *names)
-
-
-def _upwards(top: Path, inner: str) -> Iterator[Path]:
-    at = top / inner.lstrip("/")
-    while at != top and top in at.parents:
-        yield at
-        at = at.parent
-    yield top
-
-
-def _group(folder: Path, limit: str, usage: str, cached: str) -> Iterator[tuple[int, str]]:
-    """What one control group leaves; pages of files that it may drop are not used."""
-    try:
-        most = int((folder / limit).read_text())
-        used = int((folder / usage).read_text())
-        stat = _table((folder / "memory.stat").read_text())
-    except (OSError, ValueError):  # no such group here, or "max"
-        return
-    if most < _UNLIMITED:
-        yield most - used + stat.get(cached, 0), f"the limit of the container ({folder / limit})"
+    found = memory(root)
+    if found.free is not None:
+        yield found.free, "free memory of the machine"
+    if found.allowed is not None:
+        yield found.allowed, f"the limit of the container ({found.told})"
+    with suppress(OSError, ValueError, ImportError):  # not on this system
+        yield from _process()
 
 
 def _process() -> Iterator[tuple[int, str]]:
@@ -117,27 +79,22 @@ def _process() -> Iterator[tuple[int, str]]:
             yield soft - used * page, f"the process's limit {name}"
 
 
-def _table(text: str) -> dict[str, int]:
-    rows = (line.split() for line in text.splitlines())
-    return {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
-
-
 # -- a plan that does not fit -------------------------------------------------
 
 
 def check(
-    name: str, memory: Memory, plan: Callable[[], tuple[Sequence[Step], Layout]],
+    name: str, need: Memory, plan: Callable[[], tuple[Sequence[Step], Layout]],
     shown: Callable[[Buffer], Sequence[Node]],
 ) -> None:  # fmt: skip
     """Refuses a plan that needs more than there is; `shown` are the nodes of a buffer."""
-    if memory.peak < _CHECKED:
+    if need.peak < _CHECKED:
         return
-    left, whose = min(limits(), default=(memory.peak, ""))
-    if memory.peak <= left:
+    left, whose = min(limits(), default=(need.peak, ""))
+    if need.peak <= left:
         return
     steps, layout = plan()
     lines = [
-        f"{name} needs {memory}, and {whose} leaves {told_bytes(max(0, left))}. "
+        f"{name} needs {need}, and {whose} leaves {told_bytes(max(0, left))}. "
         "Its largest buffers are",
         *_largest(layout, steps, shown),
         f"Use {', '.join(_ways_out(layout))}.",
