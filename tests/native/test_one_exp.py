@@ -8,6 +8,8 @@ import pytest
 import glassgrad as gg
 from glassgrad import nn, special
 from glassgrad.engines.native import math_exp, program
+from glassgrad.engines.native.expression import Apply, walk
+from glassgrad.transform.jit import Jit
 
 FUNCTIONS = {
     "tanh": (np.tanh, 1),
@@ -60,6 +62,27 @@ def test_a_derivative_used_later_is_stored_beside_its_value(name, monkeypatch):
 
     found, _ = exps(gg.grad(loss), w, monkeypatch)
     assert found == 2 * count
+
+
+@pytest.mark.parametrize("name", ["silu", "gelu"])
+def test_of_a_gate_its_value_and_its_derivative_are_stored(name):
+    """Not the two functions that the derivative is made of."""
+    w = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+    f, _ = FUNCTIONS[name]
+    slope = gg.grad(lambda w: np.sum((f(w @ w) @ w) ** 2))
+    compiled = gg.jit(slope)
+    assert isinstance(compiled, Jit)
+    found = compiled(w)
+    ((made,),) = compiled.programs.values()
+    gates = [s for s in made.program.steps if "sigmoid" in (t := names(s)) or "normal_cdf" in t]
+    assert [len(s.stores) for s in gates] == [2]
+    exact = gg.jit(slope, engine="reference")(w.astype("f8"))
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+
+
+def names(step):
+    """The ops inside a step."""
+    return {x.op.name for x in walk(step.roots()) if isinstance(x, Apply)}
 
 
 def test_functions_of_x_and_of_minus_x_have_one_size():

@@ -11,8 +11,9 @@ computing again, which costs instructions:
 - costly functions of one operand (tanh and its slope, a gate and its derivative, or one of x and
   one of -x) are stored by one step, in which their common exp is computed once: up to 65536
   elements, or where rows are computed one after the other, so that the derivative stays in the
-  cache until the backward pass reads it. Of larger arrays the derivative is computed again in the
-  backward pass: its exp costs less than reading the array from main memory would;
+  cache until the backward pass reads it; or, in their place, what cheap operations make of them at
+  once. Of larger arrays the derivative is computed again in the backward pass: its exp costs less
+  than reading the array from main memory would;
 - an expression of more than 60 operations is cut, so that its values stay in registers.
 """
 
@@ -116,8 +117,28 @@ class Roots:
             n
             for g in groups.values()
             if len(g) > 1 and (g[0].size <= _STORED_PAIR or g[0].shape in by_rows)
-            for n in g
+            for n in self._carried_on(g)
         }
+
+    def _carried_on(self, group: Sequence[Node]) -> Sequence[Node]:
+        """What is made of a group at once by cheap operations, where that is no more to store.
+
+        Of a gate and the two functions that its derivative is made of, the derivative is stored.
+        """
+        operands = {_unsigned(x) for node in group for x in node.inputs}
+        made = dict.fromkeys(group)
+        queue = list(group)
+        for node in queue:
+            for user in self.users[node]:
+                alike = (user.shape, user.dtype) == (group[0].shape, group[0].dtype)
+                cheap = isinstance(user.op, Elementwise) and user.op.name in _CHEAP
+                if user in made or not (alike and cheap):
+                    continue
+                if all(x in made or x in operands or _is_given(x) for x in user.inputs):
+                    made[user] = None
+                    queue.append(user)
+        shown = [n for n in made if n in self.outputs or not made.keys() >= {*self.users[n]}]
+        return shown if len(shown) <= len(group) else group
 
     def _summed_by_rows(self) -> set[tuple[int, ...]]:
         """The shapes of matrices whose short rows are reduced: they are computed row by row."""
@@ -153,6 +174,11 @@ class Roots:
 def _unsigned(node: Node) -> Node:
     """x, of -x too: what is computed from |x| is the same."""
     return node.inputs[0] if node.name == "negative" else node
+
+
+def _is_given(node: Node) -> bool:
+    """Whether a node is known before anything is computed."""
+    return isinstance(stripped(node).op, Input | Const)
 
 
 def _repeats(node: Node) -> bool:
