@@ -49,7 +49,7 @@ def plan_contract(p: Planner, node: Node, buffer: Buffer) -> None:
     seed = Seed(node.dtype)
     shape = tuple(size[i] for i in batch)
     store = Store(seed, buffer, Strided.contiguous((m, n)))
-    p.append(Multiply([node], [store], left, right, shape, m, n, k, seed))
+    p.append(Multiply([node], [store], left, right, shape, m, n, k, seed, p.extents))
 
 
 def _matrix(

@@ -29,6 +29,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.function import Function
 from glassgrad.engines.native.irtype import (
     F32,
@@ -60,8 +61,9 @@ __all__ = [
 class Module:
     """One compile unit: functions, declarations and constant data for a `Target`."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, extents: Extents = NONE) -> None:
         self.target = target
+        self.extents = extents  # those that are known at run time
         self.interruptible = False  # whether its code looks for signals
         self.functions: dict[str, Function] = {}
         self.outlined: dict[str, tuple[Function, int]] = {}  # and the number of results

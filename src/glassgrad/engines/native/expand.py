@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.labels import in_order, is_outer
 from glassgrad.engines.native.later import postponed
 from glassgrad.engines.native.long_sums import in_levels
@@ -32,7 +33,7 @@ class _Parts(NamedTuple):
     total: Node
 
 
-def expanded(outputs: Sequence[Node]) -> list[Node]:
+def expanded(outputs: Sequence[Node], extents: Extents = NONE) -> list[Node]:
     """The outputs with composite nodes written out.
 
     logsumexp is max, exp, sum and log; the softmax that is its derivative takes its exp from there;
@@ -45,7 +46,7 @@ def expanded(outputs: Sequence[Node]) -> list[Node]:
         expander = _Expander(order, outputs)
         new = rebuild(outputs, {}, expander.change, rule="lowering")
         outputs = [new[y] for y in outputs]
-    return in_levels(outputs)
+    return in_levels(outputs, extents)
 
 
 def inlined(outputs: Sequence[Node]) -> list[Node]:

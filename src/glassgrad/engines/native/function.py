@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from glassgrad.engines.native.extents import SIZES, FixedSizeError
 from glassgrad.engines.native.irtype import (
     I1,
     I8,
@@ -43,7 +44,9 @@ class Function:
         self.noalias: set[int] = set()
         self.block = "entry"
         self.depth = 0  # loops around the current block
+        self.sizes: Value | None = None  # where the extents lie that are known at run time
         self._lines: list[str] = []
+        self._first: dict[str, str] = {}  # what every block may use, by name
         self._count = 0
 
     # -- constants and splats -------------------------------------------------
@@ -53,8 +56,35 @@ class Function:
         return Value(self, constant_text(type_, number), type_, number)
 
     def index(self, number: int) -> Value:
-        """An i64 constant, for addresses and loop bounds."""
-        return Value(self, str(number), I64, number)
+        """An i64 constant, for addresses and loop bounds; or what varies, as it is in this call."""
+        varying = self.varying(number)
+        return Value(self, str(number), I64, number) if varying is None else varying
+
+    def varying(self, number: Value | int) -> Value | None:
+        """A number that holds extents known at run time, as an i64; None for any other."""
+        if isinstance(number, Value) or not self.module.extents.primes:
+            return None
+        found = self.module.extents.factors(number)
+        if found is None:
+            return None
+        coefficient, powers = found
+        result = self.const(I64, coefficient)
+        for i, power in enumerate(powers):
+            for _ in range(power):
+                result = result * self._extent(i)
+        return result
+
+    def _extent(self, i: int) -> Value:
+        """An extent that varies, loaded where the function begins."""
+        if self.sizes is None:
+            raise FixedSizeError(f"{self.name} is not told of extents")
+        name = f"%n{i}"
+        if name not in self._first:
+            place = f"%at_n{i}"
+            start = f"getelementptr i64, ptr {self.sizes.text}, i64 {SIZES // 8 + i}"
+            self._first[place] = f"  {place} = {start}"
+            self._first[name] = f"  {name} = load i64, ptr {place}, align 8"
+        return Value(self, name, I64)
 
     def coerce(self, x: Value | Number, type_: Type) -> Value:
         """`x` as a value of `type_`: Python numbers and scalar constants are splatted."""
@@ -64,6 +94,8 @@ class Function:
             if x.type is type_.element:
                 return self.splat(x, type_)
             raise TypeError(f"a {x.type} was given where a {type_} is needed")
+        if isinstance(x, int) and type_.element is I64 and (found := self.varying(x)) is not None:
+            return self.splat(found, type_)
         return self.const(type_, x)
 
     def splat(self, x: Value, type_: Type) -> Value:
@@ -403,6 +435,8 @@ class Function:
         Returns the carried values after the last turn. With constant bounds a loop of one turn
         is emitted straight, one of no turn not at all.
         """
+        if isinstance(stop, int) and (varying := self.varying(stop)) is not None:
+            stop = varying
         if isinstance(start, int) and isinstance(stop, int):
             turns = len(range(start, stop, step))
             if turns <= 1:
@@ -479,4 +513,4 @@ class Function:
         )
         linkage = f"{self.linkage} " if self.linkage else ""
         head = f"define {linkage}{self.result} @{self.name}({params}) #0 {{\nentry:\n"
-        return head + "\n".join(self._lines) + "\n}\n"
+        return head + "\n".join([*self._first.values(), *self._lines]) + "\n}\n"

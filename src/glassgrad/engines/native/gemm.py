@@ -63,8 +63,9 @@ def emit_product(
     aligned, for each area that is computed at the same time. A product without epilogue is shared
     by all who ask for the same one.
     """
+    numbers = map(p.extents.told, (p.m, p.n, p.k, *p.a, *p.b, p.c))
     name = name or (
-        f"gemm_{p.element.mangled}_{p.m}_{p.n}_{p.k}_{p.a[0]}_{p.a[1]}_{p.b[0]}_{p.b[1]}_{p.c}"
+        f"gemm_{p.element.mangled}_{'_'.join(numbers)}"
         f"_{int(p.accumulate)}{'_shared' * (threads > 1)}"
     )
     if name in module.functions:
@@ -74,6 +75,7 @@ def emit_product(
 
 
 _UNROLLED = 2  # steps along k in one turn of the inner loop
+_FEWER = 4  # rows of a tile where the rows that are left are known at run time
 _WRITTEN_OUT = 8  # operations of an epilogue that are written out for each vector of a tile
 
 
@@ -88,18 +90,28 @@ class _Emitter:
         self.packer = Packer(module, p, self.t, name)
         self.vector = p.element.vector(self.t.lanes)
         self.lanes = max(1, self.t.lanes)
-        self.blocks = max(1, -(-p.k // self.t.depth))
+        self.typical = p.typical()
+        self.blocks = max(1, -(-self.typical.k // self.t.depth))
+
+    def _function(self, name: str, before: int, after: int = 0) -> Function:
+        """A function that takes pointers, the extras behind them, then whole numbers.
+
+        Where extents vary the last of the extras says where these lie.
+        """
+        types = [PTR] * (before + self.extras) + [I64] * after
+        f = self.module.function(name, VOID, types, "internal")
+        if self.p.extents.primes:
+            f.sizes = f.params[before + self.extras - 1]
+        return f
 
     # -- the loops around the micro-kernel ------------------------------------
 
     def driver(self) -> Function:
         """All areas in turn."""
         p, t = self.p, self.t
-        f = self.module.function(
-            self.name, VOID, [PTR, PTR, PTR, PTR] + [PTR] * self.extras, "internal"
-        )
+        f = self._function(self.name, 4)
         if p.m and p.n:
-            if p.m <= t.area_rows and p.n <= t.area_columns:
+            if self.typical.m <= t.area_rows and p.n <= t.area_columns:
                 self._area(f, f.params, f.index(0), f.index(0))
             else:
                 area = self.area()
@@ -117,10 +129,10 @@ class _Emitter:
     def one_area(self) -> Function:
         """The area with the number that is the last argument."""
         p, t = self.p, self.t
-        f = self.module.function(self.name, VOID, [PTR] * (4 + self.extras) + [I64], "internal")
+        f = self._function(self.name, 4, 1)
         *pointers, number = f.params
         across = -(-p.n // t.area_columns)
-        row = f.binary("udiv", number, across) if p.m > t.area_rows else f.index(0)
+        row = f.binary("udiv", number, across) if self.typical.m > t.area_rows else f.index(0)
         column = f.binary("urem", number, across) if across > 1 else f.index(0)
         self._area(f, pointers, row * t.area_rows, column * t.area_columns)
         f.ret()
@@ -128,8 +140,7 @@ class _Emitter:
 
     def area(self) -> Function:
         """The function ``(a, b, c, scratch, *extras, row, column)`` of the area from there on."""
-        types = [PTR] * (4 + self.extras) + [I64, I64]
-        f = self.module.function(f"{self.name}_area", VOID, types, "internal")
+        f = self._function(f"{self.name}_area", 4, 2)
         self._area(f, f.params[:-2], *f.params[-2:])
         f.ret()
         return f
@@ -175,7 +186,10 @@ class _Emitter:
                     start, depth, rows[0] + i, columns[0] + j, *extras,
                 )  # fmt: skip
 
-            _pieces(f, rows[1], t.rows, p.m, tile)
+            if p.extents.varies(p.m):
+                _some_rows(f, rows[1], t.rows, tile)
+            else:
+                _pieces(f, rows[1], t.rows, p.m, tile)
 
         _pieces(f, columns[1], t.width, p.n, panel)
 
@@ -188,6 +202,8 @@ class _Emitter:
             return self.module.functions[name]
         types = [PTR, PTR, PTR, I64, I64, I64, I64] + [PTR] * self.extras
         f = self.module.function(name, VOID, types, "internal")
+        if self.p.extents.primes:
+            f.sizes = f.params[-1]
         count = -(-width // self.lanes)
         tail = width - (count - 1) * self.lanes
         masks: list[Value | None] = [None] * count
@@ -371,6 +387,15 @@ def _pieces(
     f.loop(0, whole, unit, lambda i: each(i, unit))
     if rest:
         f.branch(f.compare("slt", whole, length), lambda: each(whole, rest))
+
+
+def _some_rows(f: Function, length: Value, unit: int, each: Callable[[Value, int], None]) -> None:
+    """Calls `each(place, height)` for whole tiles, then for tiles of fewer rows."""
+    start, heights = f.index(0), [h for h in (unit, _FEWER, 1) if h <= unit]
+    for height in dict.fromkeys(heights):
+        stop = start + f.binary("udiv", length - start, height) * height
+        f.loop(start, stop, height, lambda i, h=height: each(i, h))
+        start = stop
 
 
 def fetch(f: Function, pointer: Value) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from glassgrad.engines.native import cost
 from glassgrad.engines.native.arena import ALIGNMENT, Interval, plan
@@ -24,7 +24,10 @@ class Layout:
     `inner` holds their layouts.
     """
 
-    def __init__(self, steps: Sequence[Step], target: Target) -> None:
+    def __init__(
+        self, steps: Sequence[Step], target: Target,
+        bytes_of: Callable[[Buffer], int] = lambda buffer: buffer.nbytes,
+    ) -> None:  # fmt: skip
         self.inner: dict[Step, list[Layout]] = {}
         for step in steps:
             if isinstance(step, Repeat | Until | Branch):
@@ -37,7 +40,7 @@ class Layout:
                 if buffer.kind == "arena":
                     first.setdefault(buffer, i)
                     last[buffer] = i
-        spans = [Interval(b.nbytes, first[b], last[b]) for b in first]
+        spans = [Interval(bytes_of(b), first[b], last[b]) for b in first]
         offsets, size = plan(spans)
         self.offsets = {b: o + _STATUS_BYTES for b, o in zip(first, offsets)}
         self.scratch = size + _STATUS_BYTES

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.labels import is_outer, is_product, label_groups, sizes
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.family import reshape
@@ -28,13 +29,16 @@ _JOINED = {
 }  # fmt: skip
 
 
-def in_levels(outputs: Sequence[Node]) -> list[Node]:
-    """The outputs with long reductions and long sums of products cut into parts."""
-    if not any(_is_long(n) for n in topological_order(outputs)):
+def in_levels(outputs: Sequence[Node], extents: Extents = NONE) -> list[Node]:
+    """The outputs with long reductions and long sums of products cut into parts.
+
+    Those along an axis whose length varies are cut by the code, when it is known.
+    """
+    if not any(_is_long(n, extents) for n in topological_order(outputs)):
         return list(outputs)
 
     def change(old: Node, node: Node) -> Node:
-        if not _is_long(node):
+        if not _is_long(node, extents):
             return node
         op, x = node.op, node.inputs[0]
         if isinstance(op, Reduce):
@@ -45,12 +49,16 @@ def in_levels(outputs: Sequence[Node]) -> list[Node]:
     return [new[y] for y in outputs]
 
 
-def _is_long(node: Node) -> bool:
+def _is_long(node: Node, extents: Extents) -> bool:
     op = node.op
     if isinstance(op, Reduce):
         x = node.inputs[0]
+        if extents.varies(*(x.shape[a] for a in op.axes)):
+            return False
         return op.kind in _JOINED and 0 not in x.shape and _too_long(x.shape, op.axes)
     if isinstance(op, Contract) and 0 not in sizes(node).values():
+        if extents.varies(*(sizes(node)[i] for i in label_groups(op)[3])):
+            return False
         return not is_outer(op) and not is_product(node) and _long_contract(node)
     return False
 

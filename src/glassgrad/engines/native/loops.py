@@ -20,6 +20,7 @@ from glassgrad.engines.native.expression import (
     walk,
 )
 from glassgrad.engines.native.flat import FlatNest, suits
+from glassgrad.engines.native.long_sums import ACROSS, DOWN
 from glassgrad.engines.native.nest import Nest, Part, vector_lanes
 from glassgrad.engines.native.numbering import emit_numbers
 from glassgrad.engines.native.philox import emit_draw
@@ -129,9 +130,12 @@ def across(
         point(None, None)
         return
     n = dims[nest.vector or 0]
-    whole = n // lanes * lanes
     low, high = nest.extent(nest.vector or 0)
     low = low if start is None else start
+    if (varying := f.varying(n)) is not None:
+        _across_varying(f, nest, (low, f.index(n) if high == n else high), varying, lanes, point)
+        return
+    whole = n // lanes * lanes
     if isinstance(high, int):
         f.loop(low, whole, lanes, lambda i: point(i, None))
     else:
@@ -143,6 +147,21 @@ def across(
             point(f.index(whole), rest)
         else:
             f.branch(f.compare("sgt", high, whole), lambda: point(f.index(whole), rest))
+
+
+def _across_varying(
+    f: Function, nest: Nest, bounds: tuple[Value | int, Value | int], n: Value, lanes: int,
+    point: Callable[[Value | None, Value | None], None],
+) -> None:  # fmt: skip
+    """Whole vectors between two bounds of an axis whose length is known at run time; its tail."""
+    low, high = (f.index(x) if isinstance(x, int) else x for x in bounds)
+    whole = f.binary("and", n, -lanes)
+    f.loop(
+        low, f.select(f.compare("slt", high, whole), high, whole), lanes, lambda i: point(i, None)
+    )
+    is_mine = f.compare("slt", whole, high) & f.compare("sle", low, whole)
+    mask = f.tail_mask(lanes, n - whole)
+    f.branch(is_mine, lambda: nest.aside(lambda: point(whole, mask)))
 
 
 class _Reducer:
@@ -230,18 +249,52 @@ class _Reducer:
         if not lanes:
             return [self._combine(chains[0], self.nest.scalar(self.step.operand).value)]
         stride = lanes * len(chains)
-        whole = n // stride * stride
 
         def turn(i: Value, *inner: Value) -> list[Value]:
             return [
                 self._combine(c, self._vector(i + j * lanes, None)) for j, c in enumerate(inner)
             ]
 
+        def some(low: Value, high: Value, inner: list[Value]) -> list[Value]:
+            whole = low + f.binary("and", high - low, -stride)
+            found = f.loop(low, whole, stride, turn, inner)
+            for j, c in enumerate(found):
+                found[j] = self._last_vector(whole + j * lanes, high, c)
+            return found
+
+        if (varying := f.varying(n)) is not None:
+            return self._in_levels(varying, ACROSS, some, chains)
+        whole = n // stride * stride
         chains = f.loop(0, whole, stride, turn, chains)
         for j, at in enumerate(range(whole, n, lanes)):
             mask = f.tail_mask(lanes, n - at) if n - at < lanes else None
             chains[j] = self._combine(chains[j], self._vector(f.index(at), mask))
         return chains
+
+    def _last_vector(self, at: Value, high: Value, chain: Value) -> Value:
+        """The chain with the elements from a place on, if there are any."""
+        f = self.f
+
+        def vector() -> list[Value]:
+            x = self.nest.aside(lambda: self._vector(at, f.tail_mask(self.lanes, high - at)))
+            return [self._combine(chain, x)]
+
+        return f.branch(f.compare("slt", at, high), vector, lambda: [chain])[0]
+
+    def _in_levels(
+        self, n: Value, most: int, some: Callable[[Value, Value, list[Value]], list[Value]],
+        chains: list[Value],
+    ) -> list[Value]:  # fmt: skip
+        """Parts of at most so many elements by themselves, as of a sum whose length is planned."""
+        f = self.f
+
+        def part(low: Value, *totals: Value) -> list[Value]:
+            end = low + most
+            high = f.select(f.compare("slt", end, n), end, n)
+            found = some(low, high, [self._identity(self.lanes)] * len(totals))
+            return [self._combine(t, x) for t, x in zip(totals, found)]
+
+        return f.loop(0, n, most, part, chains)
 
     def _vector(self, i: Value | None, mask: Value | None) -> Value:
         x = self.nest.value(self.step.operand, i, mask, {}).value
@@ -261,9 +314,10 @@ class _Reducer:
         """Vectors of kept elements, some side by side; the rows are walked in chains."""
         f, n, lanes = self.f, self.dims[self.nest.vector or 0], self.lanes
         group = lanes * self._beside()
-        whole = n // group * group
         starts = range(0, group, lanes)
         low, high = self.nest.extent(self.nest.vector or 0)
+        if f.varying(n) is not None and isinstance(high, int):
+            low, high = f.index(0), f.index(n)
         if not isinstance(high, int):  # a part of the columns
             groups = f.binary("udiv", high - low, group) * group
             f.loop(low, groups + low, group, lambda i: self._some([(i + v, None) for v in starts]))
@@ -272,6 +326,7 @@ class _Reducer:
                 start=groups + low,
             )  # fmt: skip
             return
+        whole = n // group * group
         f.loop(0, whole, group, lambda i: self._some([(i + v, None) for v in starts]))
         rest = [
             (f.index(at), f.tail_mask(lanes, n - at) if n - at < lanes else None)
@@ -316,7 +371,6 @@ class _Reducer:
         if not self.reduced:
             return one(chains)
         axis = self.reduced[-1]
-        whole = rows // count * count
 
         def turn(r: Value, *inner: Value) -> list[Value]:
             found: list[Value] = []
@@ -325,10 +379,27 @@ class _Reducer:
                 found += self.nest.inside(axis, r + j, lambda row=row: one(row))
             return found
 
+        def last(at: Value, row: Sequence[Value]) -> list[Value]:
+            return self.nest.inside(axis, at, lambda: one(row))
+
+        def some(low: Value, high: Value, inner: list[Value]) -> list[Value]:
+            whole = low + f.binary("and", high - low, -count)
+            found = f.loop(low, whole, count, turn, inner)
+            for j in range(count - 1):
+                row, at = slice(j * width, (j + 1) * width), whole + j
+                found[row] = f.branch(
+                    f.compare("slt", at, high),
+                    lambda at=at, c=found[row]: last(at, c), lambda c=found[row]: c,
+                )  # fmt: skip
+            return found
+
+        if (varying := f.varying(rows)) is not None:
+            return self._in_levels(varying, DOWN, some, chains)
+        whole = rows // count * count
         chains = f.loop(0, whole, count, turn, chains)
         for j, at in enumerate(range(whole, rows)):
             row = slice(j * width, (j + 1) * width)
-            chains[row] = self.nest.inside(axis, f.index(at), lambda c=chains[row]: one(c))
+            chains[row] = last(f.index(at), chains[row])
         return chains
 
 

@@ -135,6 +135,13 @@ class Nest:
         self.scalars, self.pointer, self.opened = saved
         return result
 
+    def aside(self, body: Callable[[], Any]) -> Any:
+        """Runs `body` in a block of its own: what it computes is not known elsewhere."""
+        saved = dict(self.scalars)
+        result = body()
+        self.scalars = saved
+        return result
+
     def hoist(self) -> None:
         """Computes what is known by now and does not vary along the vector axis."""
         for expr in self.exprs:
@@ -255,7 +262,10 @@ class Nest:
     def _steps(self, i: Value, stride: int) -> Value:
         """``(i + lane) * stride`` for each lane."""
         wide = I64.vector(self.lanes)
-        lanes = self.f.const(wide, [lane * stride for lane in range(self.lanes)])
+        if self.f.varying(stride) is not None:
+            lanes = self.f.const(wide, list(range(self.lanes))) * stride
+        else:
+            lanes = self.f.const(wide, [lane * stride for lane in range(self.lanes)])
         return self.f.splat(i * stride, wide) + lanes
 
     def _gather(self, expr: Gather, i: Value, mask: Value | None, memo: dict[Expr, Lanes]) -> Lanes:

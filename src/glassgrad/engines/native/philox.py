@@ -25,12 +25,17 @@ def emit_draw(f: Function, step: Draw, pointers: dict[Buffer, Value]) -> None:
     ]
     lanes = f.const(wide, list(range(blocks)))
 
-    def some(i: Value, count: int) -> None:
+    def some(i: Value, count: Value | int) -> None:
         numbers = f.splat(f.binary("lshr", i, 2), wide) + lanes
         value = _words(f, numbers, keys, step.stream)
         mask = None if count == words else f.tail_mask(words, count)
         f.store(value, f.at(pointers[step.target], I32, i), mask=mask)
 
+    if (varying := f.varying(total)) is not None:
+        end = f.binary("and", varying, -words)
+        f.loop(0, end, words, lambda i: some(i, words))
+        f.branch(f.compare("slt", end, varying), lambda: some(end, varying - end))
+        return
     whole = total // words * words
     f.loop(0, whole, words, lambda i: some(i, words))
     if total > whole:

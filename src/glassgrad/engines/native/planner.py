@@ -23,6 +23,7 @@ from glassgrad.engines.native.expression import (
     loads,
     walk,
 )
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.families import (
     plan_concatenate,
     plan_draw,
@@ -59,10 +60,11 @@ class Planner(Builder):
 
     def __init__(
         self, outputs: Sequence[Node], inputs: Sequence[Node],
-        constants: list[Buffer] | None = None,
+        constants: list[Buffer] | None = None, extents: Extents = NONE,
     ) -> None:  # fmt: skip
         super().__init__(constants)
-        self.outputs, self.inputs = expanded(outputs), list(inputs)
+        self.extents = extents  # those that are known at run time
+        self.outputs, self.inputs = expanded(outputs, extents), list(inputs)
         self.order = topological_order(self.outputs)
         self.roots = Roots(self.order, self.outputs)
         self.steps: list[Step] = []

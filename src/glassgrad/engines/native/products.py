@@ -26,7 +26,7 @@ def product_of(step: Multiply) -> Product:
     left, right = step.left, step.right
     return Product(
         of_dtype(step.seed.dtype), step.m, step.n, step.k, (left.row, left.column),
-        (right.row, right.column), step.n,
+        (right.row, right.column), step.n, extents=step.extents,
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ class Cut:
 def cut_of(step: Multiply, target: Target) -> Cut | None:
     """The cut of a product that is long enough; None where it is computed in one go."""
     wanted = cost.parts(step)
-    if wanted == 1 or 0 in (*step.batch, step.m, step.n):
+    if wanted == 1 or 0 in (*step.batch, step.m, step.n) or step.extents.primes:
         return None
     if step.batch and step.batch[0] >= min(wanted, _ENOUGH):
         size = -(-step.batch[0] // wanted)
@@ -72,7 +72,7 @@ def scratch_bytes(step: Multiply, target: Target) -> int:
 
 def keeps_partial_sums(step: Multiply, target: Target) -> bool:
     """Whether sums of a part of k lie in the result's memory for a while."""
-    return step.k > _tiling(step, target).depth
+    return product_of(step).typical().k > _tiling(step, target).depth
 
 
 def result_store(step: Multiply) -> Store:
@@ -148,15 +148,17 @@ def emit_multiply(
     result = result_store(step)
     buffers = list(dict.fromkeys(a.buffer for a in [*loads(step.roots()), *step.stores]))
     plain = len(step.stores) == 1 and isinstance(result.expr, Seed)
+    extras: list[Value] = [] if plain else [pointers[b] for b in buffers]
+    if step.extents.primes:
+        assert f.sizes is not None
+        extras.append(f.sizes)
     if plain:
-        function = emit_product(module, p, threads=threads)
-        extras: list[Value] = []
+        function = emit_product(module, p, extras=len(extras), threads=threads)
     else:
         function = emit_product(
-            module, p, epilogue=Epilogue(step, buffers), extras=len(buffers), name=name,
+            module, p, epilogue=Epilogue(step, buffers), extras=len(extras), name=name,
             threads=threads,
         )  # fmt: skip
-        extras = [pointers[b] for b in buffers]
     element = of_dtype(step.seed.dtype)
     bases = [
         f.at(pointers[b], element, offset)

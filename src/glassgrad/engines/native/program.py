@@ -16,46 +16,31 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engines import reference
-from glassgrad.engines.native import cost, memory, pyabi, threads, underway
+from glassgrad.engines.native import memory, pyabi, underway
 from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
+from glassgrad.engines.native.calling import Calling, argument
 from glassgrad.engines.native.donation import Donation
-from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.emit import Module
 from glassgrad.engines.native.expression import Apply, Buffer, walk
-from glassgrad.engines.native.interrupt import (
-    PULSE,
-    begin,
-    pulse,
-    stop_if,
-    stop_with,
-    turn_goes_on,
-)
+from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
-from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.memory import Memory
-from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.planner import Planner
-from glassgrad.engines.native.products import cut_of, emit_multiply
 from glassgrad.engines.native.recall import Made, name_of, recalled, remember
-from glassgrad.engines.native.repeat import PROGRAMS
-from glassgrad.engines.native.row_blocks import emit_rows, in_row_blocks
-from glassgrad.engines.native.row_step import Rows
-from glassgrad.engines.native.runs import operands, runs
-from glassgrad.engines.native.shape_key import Key, key_of
-from glassgrad.engines.native.shares import emit_share
-from glassgrad.engines.native.step import Multiply, Spin, Step
+from glassgrad.engines.native.row_blocks import in_row_blocks
+from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
-from glassgrad.graph.errors import DTypeError, GraphError, ShapeError
+from glassgrad.graph.errors import GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
 from glassgrad.version import __version__
 
 _PART = 256
 
 
-class NativeProgram:
+class NativeProgram(Calling):
     """Machine code for some outputs of a graph; call it with one array for each input.
 
     `donated` maps numbers of outputs to numbers of inputs of the same shape and dtype: the output
@@ -113,7 +98,7 @@ class NativeProgram:
         planner, steps, layout, copied_back = self._planned
         constants = [np.ascontiguousarray(b.value) for b in planner.constants]
         self._check_memory(layout.size, constants)
-        code = _Code(steps, layout, self.target)
+        code = Code(steps, layout, self.target)
         obj, self.cache_hit = compiled(code.text, self.target, self.cache, __version__)
         made = Made(
             obj, layout.size, len(code.text), copied_back, code.long, bool(code.parts),
@@ -170,7 +155,7 @@ class NativeProgram:
         imports |= {n: known[n] for n in foreign if n in known}
         self._linked = Linked(objects, self.target, exports, imports)
         address = self._linked.address
-        self._kernel = Kernel(address["kernel"], self.arena, self.long)
+        self.kernel = Kernel(address["kernel"], self.arena, self.long)
         if pyabi.usable():
             self.fast = self._call.bind(address[ENTRY], receiver, self.name, self)
 
@@ -181,34 +166,9 @@ class NativeProgram:
 
     # -- calling --------------------------------------------------------------
 
-    def __call__(self, arrays: Sequence[Any]) -> list[np.ndarray]:
-        """The outputs for these inputs; arguments are converted where no number changes."""
-        if len(arrays) != len(self.inputs):
-            raise TypeError(
-                f"{self.name}() takes {len(self.inputs)} arrays, {len(arrays)} were given"
-            )
-        if self.shared:
-            threads.ready()
-        ready = [argument(x, node) for x, node in zip(arrays, self.inputs)]
-        for i in self.donated.values():
-            if ready[i] is not arrays[i] or not _is_free(ready, i):
-                ready[i] = ready[i].copy()
-        results = [
-            ready[self.donated[o]] if o in self.donated else np.empty(node.shape, node.dtype)
-            for o, node in enumerate(self.outputs)
-        ]
-        if self._kernel(*([a.ctypes.data for a in arrays] for arrays in (ready, results))):
-            self._explain(ready)
-        return results
-
     def _converted(self, *arrays: Any) -> tuple[np.ndarray, ...]:
         """What the builtin does with arguments that are not ready as they are."""
         return tuple(self(arrays))
-
-    def _explain(self, arrays: Sequence[np.ndarray]) -> None:
-        """Raises the error that the same computation raises on the reference engine."""
-        reference.evaluate(self.outputs, dict(zip(self.inputs, arrays)))
-        raise IndexError(f"{self.name}: an index is out of range")
 
     # -- telling --------------------------------------------------------------
 
@@ -255,195 +215,6 @@ def compile(outputs: Sequence[Node], inputs: Sequence[Node], **options: Any) -> 
     (array([1., 2., 5.]),)
     """
     return NativeProgram(outputs, inputs, **options)
-
-
-def argument(x: Any, node: Node) -> np.ndarray:
-    """An argument as the code reads it: contiguous, aligned, of the node's dtype and shape."""
-    label = getattr(node.op, "label", "?")
-    if not isinstance(x, np.ndarray):
-        x = np.asarray(x, node.dtype) if isinstance(x, (bool, int, float)) else np.asarray(x)
-    if x.dtype.newbyteorder("=") != node.dtype:
-        raise DTypeError(
-            f"argument {label!r} has dtype {x.dtype}, the program was compiled for {node.dtype}: "
-            f"convert it with .astype(np.{node.dtype})"
-        )
-    if x.shape != node.shape:
-        raise ShapeError(
-            f"argument {label!r} has shape {x.shape}, the program was compiled for {node.shape}"
-        )
-    return np.require(x, node.dtype, ["C", "A"])
-
-
-def _is_free(arrays: Sequence[np.ndarray], i: int) -> bool:
-    """Whether an argument may be written to, and none of the others lies in its memory."""
-    others = (x for j, x in enumerate(arrays) if j != i)
-    return arrays[i].flags.writeable and not any(np.may_share_memory(arrays[i], x) for x in others)
-
-
-class _Code:
-    """The text of a kernel."""
-
-    def __init__(self, steps: Sequence[Step], layout: Layout, target: Target) -> None:
-        self.target = target
-        self.module = Module(self.target)
-        self.long = cost.of_steps(steps) >= cost.LONG
-        self.module.interruptible = self.long
-        self.emitted: dict[str, Function] = {}
-        self.shared: dict[Key, Function] = {}
-        self.parts: dict[str, int] = {}  # of the functions of steps that are cut
-        self._kernel("kernel", steps, layout)
-        self.text = self.module.text()
-
-    def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:
-        """The function ``i32 (arena, inputs, outputs)`` that runs some steps."""
-        inner = {
-            id(s): [
-                self._kernel(f"{name}_{i}{'abc'[j]}", program, layout.inner[s][j])
-                for j, program in enumerate(s.programs)
-            ]
-            for i, s in enumerate(steps)
-        }
-        linkage = "" if name == "kernel" else "internal"
-        f = self.module.function(name, I32, [PTR, PTR, PTR], linkage)
-        arena = f.params[0]
-        checked = self.module.interruptible or any(step.checked for step in steps)
-        if checked:
-            f.store(f.const(I32, 0), arena)
-        begin(f, arena)
-        if len(steps) <= _PART:
-            self._calls(f, name, list(enumerate(steps)), layout, inner)
-        else:
-            numbered = list(enumerate(steps))
-            for start in range(0, len(steps), _PART):
-                part = f"{name}_part{start}"
-                g = self.module.function(part, VOID, [PTR, PTR, PTR], "internal")
-                self._calls(g, name, numbered[start : start + _PART], layout, inner)
-                g.ret()
-                f.call(g, VOID, *f.params)
-                stop_with(f, arena)
-        f.ret(f.load(I32, arena) if checked else f.const(I32, 0))
-        return f
-
-    def _calls(
-        self, f: Function, name: str, steps: Sequence[tuple[int, Step]], layout: Layout,
-        inner: dict[int, list[Function]],
-    ) -> None:  # fmt: skip
-        """Calls the functions of some steps, in order."""
-        arena, inputs, outputs = f.params
-        tables: dict[tuple[str, int], Value] = {}
-
-        def pointer(buffer: Buffer) -> Value:
-            if buffer.kind == "arena":
-                return f.at(arena, I8, layout.offsets[buffer])
-            key = (buffer.kind, buffer.index)
-            if key not in tables:
-                if buffer.kind == "const":
-                    tables[key] = f.symbol(f"const_{buffer.index}")
-                else:
-                    table = inputs if buffer.kind == "input" else outputs
-                    tables[key] = f.load(PTR, f.at(table, PTR, buffer.index))
-            return tables[key]
-
-        spent = 0.0
-        for i, (step, *others), kind, offsets in runs(steps, layout.offsets, layout.size):
-            spent += cost.of_step(step) * (1 + len(others))
-            if spent > PULSE:
-                pulse(f, arena)
-                spent = 0.0
-            if offsets is not None:
-                self._run(f, f"{name}_row{i}", step, kind, offsets)
-                continue
-            known = {b: pointer(b) for b in operands(step)}
-            if isinstance(step, Multiply) and cut_of(step, self.target) is None:
-                scratch = f.at(arena, I8, layout.scratch)
-                emit_multiply(self.module, f, step, known, scratch, f"{name}_product{i}")
-                continue
-            function = self._function(step, f"{name}_step{i}", list(known), layout, inner)
-            pointers = list(known.values())
-            if parts := self.parts.get(function.name):
-                table = f.at(arena, I8, layout.table)
-                emit_share(f, function, parts, pointers, arena, table, step.checked)
-            else:
-                f.call(function, VOID, *pointers, arena)
-            if step.programs or isinstance(step, Spin):
-                stop_with(f, arena)
-
-    def _run(
-        self, f: Function, name: str, step: Step, key: Key | None, offsets: np.ndarray
-    ) -> None:
-        """A call for each row of offsets, of the function that all these steps share."""
-        g, width = self.shared.get(("rows", key)), offsets.shape[1]
-        if g is None:
-            g = self.module.function(name, VOID, [PTR, PTR], "internal")
-            arena, row = g.params
-            places = (g.load(I32, g.at(row, I32, j)) for j in range(width))
-            known = {b: g.at(arena, I8, place) for b, place in zip(operands(step), places)}
-            emit_step(g, step, known, arena)
-            g.ret()
-            self.shared["rows", key] = g
-        table = f.symbol(self.module.data(offsets.astype("<i4").tobytes()))
-        arena, rows = f.params[0], len(offsets)
-        each = cost.of_step(step)
-
-        def one(i: Value) -> None:
-            f.call(g, VOID, arena, f.at(table, I32, i * width))
-            if rows * each > PULSE:
-                stop_if(f, ~turn_goes_on(f, arena, each), arena)
-
-        f.loop(0, rows, 1, one)
-
-    def _function(
-        self, step: Step, name: str, buffers: Sequence[Buffer], layout: Layout,
-        inner: dict[int, list[Function]], cuts: bool = True,
-    ) -> Function:  # fmt: skip
-        """The function of a step; equal ones have one."""
-        wanted = cost.parts(step) if cuts else 1
-        key = key_of(step, buffers)
-        if key is None:
-            return self._emitted(step, name, buffers, layout, inner, wanted)
-        key = wanted, key
-        if key not in self.shared:
-            self.shared[key] = self._emitted(step, name, buffers, layout, inner, wanted)
-        return self.shared[key]
-
-    def _emitted(
-        self, step: Step, name: str, buffers: Sequence[Buffer], layout: Layout,
-        inner: dict[int, list[Function]], wanted: int,
-    ) -> Function:  # fmt: skip
-        """The function ``(*buffers, status)``, and a number where the step is cut into parts."""
-        part = [I64] if wanted > 1 else []
-        g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1) + part, "internal")
-        status, *index = g.params[len(buffers) :]
-        known = dict(zip(buffers, g.params))
-        emit_programs = PROGRAMS.get(type(step))
-        if emit_programs is not None:
-            emit_programs(g, step, known, status, *inner[id(step)])
-        elif isinstance(step, Rows):
-
-            def function(s: Step, i: int, used: Sequence[Buffer]) -> Function:
-                return self._function(s, f"{name}_{i}", used, layout, inner, cuts=False)
-
-            count = emit_rows(g, step, known, status, function, wanted, *index)
-            if index:
-                self.parts[name] = count
-        elif isinstance(step, Multiply):
-            cut = cut_of(step, self.target)
-            assert cut is not None
-            self.parts[name] = cut.count
-            scratch = g.at(status, I8, layout.scratch)
-            emit_multiply(self.module, g, step, known, scratch, f"{name}_product", *index)
-        else:
-            range_ = Part(g, index[0], wanted) if index else None
-            emit_step(g, step, known, status, range_)
-            if range_ is not None:
-                self.parts[name] = range_.count
-        g.ret()
-        text = g.text().replace(f"@{name}(", "@(")
-        if text in self.emitted:
-            del self.module.functions[name]
-            return self.emitted[text]
-        self.emitted[text] = g
-        return g
 
 
 __all__ = ["NativeProgram", "argument", "compile"]

@@ -37,15 +37,15 @@ def operands(step: Step) -> list[Buffer]:
 
 
 def runs(
-    steps: Sequence[tuple[int, Step]], offsets: Mapping[Buffer, int], size: int
+    steps: Sequence[tuple[int, Step]], offsets: Mapping[Buffer, int], size: int | None
 ) -> Iterator[Run]:
-    """All steps in order; `offsets` are those in an arena of `size` bytes."""
+    """All steps in order; `offsets` are those in an arena of `size` bytes, None if that varies."""
     lists = [operands(step) for _, step in steps]
     keys = [
         key_of(step, buffers) if cost.parts(step) == 1 else None
         for (_, step), buffers in zip(steps, lists)
     ]
-    if size >= _FARTHEST:
+    if size is None or size >= _FARTHEST:
         often = set[Key]()
     else:
         inside = (all(b.kind == "arena" for b in buffers) for buffers in lists)

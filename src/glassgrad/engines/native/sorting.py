@@ -9,6 +9,7 @@ import numpy as np
 
 from glassgrad.engines.native.emit import I64, PTR, VOID, Function, Module, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.extents import FixedSizeError
 from glassgrad.engines.native.step import Arrange
 from glassgrad.engines.native.strided import row_major
 
@@ -26,6 +27,8 @@ def emit_sort(f: Function, step: Arrange, pointers: dict[Buffer, Value]) -> None
     if 0 in dims:
         return
     n, view = dims[axis], step.source.view
+    if f.varying(n) is not None:
+        raise FixedSizeError("a sort along an axis of any length")
     element, whole = of_dtype(step.source.dtype), row_major(dims)
     passes = (n - 1).bit_length()
     merge = _merge(f.module, step.source.dtype)

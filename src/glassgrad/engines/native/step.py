@@ -18,6 +18,7 @@ from glassgrad.engines.native.expression import (
     may_fail,
     walk,
 )
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.graph.node import Node
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.loop import Cond, While
@@ -133,6 +134,7 @@ class Multiply(Step):
     n: int
     k: int
     seed: Seed
+    extents: Extents = NONE  # which of the numbers vary
 
     def reads(self) -> list[Buffer]:
         """The matrices and what the epilogue reads."""

@@ -6,9 +6,10 @@ itself: it is a function of k alone. Everything else here changes no bit of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glassgrad.engines.native.emit import Type
+from glassgrad.engines.native.extents import NONE, Extents, FixedSizeError
 
 DEEPEST = 256  # values of k in one block: a panel of B then fits into the first-level cache
 _A_BYTES = 262144  # one block of A: it should stay in the second-level cache
@@ -16,6 +17,7 @@ _COLUMNS = 512  # of one area
 _PACK_FROM = 65536  # bytes of an operand from which packing pays, if it is read often enough
 _ALIAS = 1024  # strides of a multiple of so many bytes fall on few lines of a cache
 _ALIGNMENT = 64
+LARGE_M, LARGE_K = 1441440, 1024  # what is known at run time is taken to be: many even tiles
 _COPY = 30  # the time to pack an element, in multiplications and additions
 
 
@@ -31,11 +33,18 @@ class Product:
     b: tuple[int, int]
     c: int  # the stride of a row of C
     accumulate: bool = False
+    extents: Extents = NONE  # which of the numbers vary
 
     @staticmethod
     def row_major(element: Type, m: int, n: int, k: int) -> Product:
         """All three operands contiguous, none transposed."""
         return Product(element, m, n, k, (k, 1), (n, 1), n)
+
+    def typical(self) -> Product:
+        """The product by whose numbers this one is cut: its own, or large ones for what varies."""
+        m = LARGE_M if self.extents.varies(self.m) else self.m
+        k = LARGE_K if self.extents.varies(self.k) else self.k
+        return replace(self, m=m, k=k)
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,11 @@ def tiling(p: Product, vector_bytes: int, registers: int, threads: int = 1) -> T
 
     With more `threads` than one the areas are such that these share them best.
     """
+    if p.extents.varies(p.n, p.c):
+        raise FixedSizeError("a product of any number of columns")
+    if p.extents.varies(p.k) and p.b[1] != 1:
+        raise FixedSizeError("a product whose right factor is transposed along what varies")
+    rows_vary, p = p.extents.varies(p.m), p.typical()
     size = p.element.itemsize
     full = vector_bytes // size
     lanes = min(full, 1 << max(0, p.n - 1).bit_length())
@@ -105,7 +119,7 @@ def tiling(p: Product, vector_bytes: int, registers: int, threads: int = 1) -> T
     area_columns = _even(p.n, _COLUMNS, width)
     many = p.m >= 4 * rows
     packs_b = (p.b[1] != 1 and p.n > 1) or (many and p.k * p.n * size >= _PACK_FROM)
-    packs_a = _packs_a(p, rows, width)
+    packs_a = _packs_a(p, rows, width) and not rows_vary
     if threads > 1:
         area_rows, area_columns = _shared_areas(
             p, threads, (area_rows, area_columns), (rows, width), (packs_a, packs_b)

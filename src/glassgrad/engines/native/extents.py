@@ -1,0 +1,83 @@
+"""Extents that are known only when a program runs, such as the rows of a batch.
+
+A graph holds plain numbers, so a program for every size is planned for an example: each extent that
+may change is a large prime there, and a number that it divides stands for a multiple of that
+extent. Two examples must give the same code to the letter: then no number of one of them is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+EXAMPLES = (
+    (6007, 17011), (6011, 17021), (6029, 17027), (6037, 17029), (6043, 17033), (6047, 17041),
+)  # fmt: skip
+"""Two primes for each extent, larger than what is decided by sizes, and of different bit lengths"""
+
+SIZES = 16
+"""Where the extents of a call lie in an arena: the bytes before them say how the call goes."""
+
+
+class FixedSizeError(Exception):
+    """Raised inside the engine: this program can be made for one size at a time only."""
+
+
+@dataclass(frozen=True)
+class Extents:
+    """The primes that stand for the extents of an example.
+
+    >>> Extents((6007, 6011)).factors(2 * 6007), Extents((6007,)).factors(784)
+    ((2, (1, 0)), None)
+    >>> Extents((6007,)).at(784 * 6007, [64])
+    50176
+    """
+
+    primes: tuple[int, ...]
+
+    @staticmethod
+    def examples(count: int) -> tuple[Extents, Extents]:
+        """Two examples of so many extents."""
+        if count > len(EXAMPLES):
+            raise FixedSizeError(f"{count} extents vary, {len(EXAMPLES)} may")
+        first, second = zip(*EXAMPLES[:count])
+        return Extents(first), Extents(second)
+
+    def factors(self, number: int) -> tuple[int, tuple[int, ...]] | None:
+        """A number as a multiple of powers of the extents; None where it holds none of them."""
+        if number == 0:
+            return None
+        powers: list[int] = []
+        for prime in self.primes:
+            power = 0
+            while number % prime == 0:
+                number, power = number // prime, power + 1
+            powers.append(power)
+        return (number, tuple(powers)) if any(powers) else None
+
+    def varies(self, *numbers: int) -> bool:
+        """Whether one of the numbers holds an extent."""
+        return any(self.factors(n) is not None for n in numbers)
+
+    def at(self, number: int, sizes: Sequence[int]) -> int:
+        """What a number of the example is where the extents are these."""
+        found = self.factors(number)
+        if found is None:
+            return number
+        result, powers = found
+        for size, power in zip(sizes, powers):
+            result *= size**power
+        return result
+
+    def told(self, number: int) -> str:
+        """A number as text that is the same for every example."""
+        found = self.factors(number)
+        if found is None:
+            return str(number)
+        coefficient, powers = found
+        names = (f"n{i}" * power for i, power in enumerate(powers))
+        return f"{coefficient if coefficient != 1 else ''}{''.join(names)}"
+
+
+NONE = Extents(())
+"""No extent varies."""
