@@ -44,9 +44,9 @@ def user_cache_folder() -> Path:
     return root / "glassgrad" / "objects"
 
 
-def key(text: str, target: Target, version: str) -> str:
+def key(text: str, target: Target, version: str, level: int = 2) -> str:
     """The name of an entry: changes with anything that could change the machine code."""
-    parts = [version, llvm_version(), target.triple, target.cpu, target.features, text]
+    parts = [version, llvm_version(), target.triple, target.cpu, target.features, text, str(level)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -234,12 +234,14 @@ def _own_bytes(path: Path) -> bytes:
         os.close(handle)
 
 
-def compiled(text: str, target: Target, cache: ObjectCache, version: str) -> tuple[bytes, bool]:
+def compiled(
+    text: str, target: Target, cache: ObjectCache, version: str, level: int = 2
+) -> tuple[bytes, bool]:
     """The object file of a module's text, and whether it came from the cache."""
-    name = key(text, target, version)
+    name = key(text, target, version, level)
     found = cache.get(name)
     if found is not None:
         return found, True
-    made = assemble(text, target)
+    made = assemble(text, target, level=level)
     cache.put(name, made)
     return made, False

@@ -26,7 +26,7 @@ attributes #0 = { nounwind "no-builtins" "prefer-vector-width"="128" }
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from glassgrad.engines.native.extents import NONE, Extents
@@ -129,7 +129,7 @@ class Module:
         self._known.add(name)
         return name
 
-    def _merged(self) -> Iterable[str]:
+    def merged(self) -> dict[str, str]:
         """The text of every function, of equal inner ones the first alone."""
         texts = {f.name: f.text() for f in self.functions.values()}
         while True:
@@ -141,7 +141,7 @@ class Module:
                     if kept != name:
                         same[name] = kept
             if not same:
-                return texts.values()
+                return texts
             called = re.compile(rf"@({'|'.join(same)})\b")
             texts = {
                 name: called.sub(lambda m, same=same: "@" + same[m[1]], text)
@@ -149,15 +149,15 @@ class Module:
                 if name not in same
             }
 
-    def text(self) -> str:
-        """The whole module as LLVM reads it."""
+    def text(self, bodies: Iterable[str] | None = None, called: Container[str] = ()) -> str:
+        """The whole module as LLVM reads it; or these functions, and what they call of the rest."""
         width = 8 * self.target.vector_bytes
         attributes = f'{{ nounwind "no-builtins" "prefer-vector-width"="{width}" }}'
         parts = [
             f'target triple = "{self.target.triple}"',
-            *self._data,
-            *self._merged(),
-            *self._declared.values(),
+            *(x for x in self._data if bodies is None or x[1 : x.index(" ")] in called),
+            *(self.merged().values() if bodies is None else bodies),
+            *(x for name, x in self._declared.items() if bodies is None or name in called),
             f"attributes #0 = {attributes}",
         ]
         return "\n".join(parts) + "\n"

@@ -45,6 +45,7 @@ class Function:
         self.block = "entry"
         self.depth = 0  # loops around the current block
         self.sizes: Value | None = None  # where the extents lie that are known at run time
+        self.glue = False  # only calls others, so seldom that its own speed does not matter
         self._lines: list[str] = []
         self._first: dict[str, str] = {}  # what every block may use, by name
         self._count = 0
@@ -514,3 +515,8 @@ class Function:
         linkage = f"{self.linkage} " if self.linkage else ""
         head = f"define {linkage}{self.result} @{self.name}({params}) #0 {{\nentry:\n"
         return head + "\n".join([*self._first.values(), *self._lines]) + "\n}\n"
+
+    def declaration(self) -> str:
+        """What a unit that calls the function, and does not hold it, must know."""
+        types = ", ".join(t.text for t in self.parameter_types)
+        return f"declare {self.result} @{self.name}({types})"

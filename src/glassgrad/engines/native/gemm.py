@@ -20,6 +20,7 @@ from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Mod
 from glassgrad.engines.native.packing import Packer
 from glassgrad.engines.native.tiling import Product, tiling
 
+_DEEP = 128  # values of k from which a tile takes far longer than calling it
 _FAR = 131072  # bytes of C from which its tiles are fetched ahead
 
 
@@ -76,7 +77,7 @@ def emit_product(
 
 _UNROLLED = 2  # steps along k in one turn of the inner loop
 _FEWER = 4  # rows of a tile where the rows that are left are known at run time
-_WRITTEN_OUT = 8  # operations of an epilogue that are written out for each vector of a tile
+_WRITTEN_OUT = 128  # operations of an epilogue on all vectors of a tile that are written out
 
 
 class _Emitter:
@@ -110,6 +111,7 @@ class _Emitter:
         """All areas in turn."""
         p, t = self.p, self.t
         f = self._function(self.name, 4)
+        self._leave(f)
         if p.m and p.n:
             if self.typical.m <= t.area_rows and p.n <= t.area_columns:
                 self._area(f, f.params, f.index(0), f.index(0))
@@ -130,6 +132,7 @@ class _Emitter:
         """The area with the number that is the last argument."""
         p, t = self.p, self.t
         f = self._function(self.name, 4, 1)
+        self._leave(f)
         *pointers, number = f.params
         across = -(-p.n // t.area_columns)
         row = f.binary("udiv", number, across) if self.typical.m > t.area_rows else f.index(0)
@@ -138,9 +141,14 @@ class _Emitter:
         f.ret()
         return f
 
+    def _leave(self, f: Function) -> None:
+        """The loops around long tiles are as good as they need to be without optimisation."""
+        f.glue = self.module.interruptible and self.p.k >= _DEEP
+
     def area(self) -> Function:
         """The function ``(a, b, c, scratch, *extras, row, column)`` of the area from there on."""
         f = self._function(f"{self.name}_area", 4, 2)
+        self._leave(f)
         self._area(f, f.params[:-2], *f.params[-2:])
         f.ret()
         return f
@@ -209,7 +217,7 @@ class _Emitter:
         masks: list[Value | None] = [None] * count
         if tail < self.lanes:
             masks[-1] = f.tail_mask(self.lanes, tail)
-        long = self.epilogue is not None and self.epilogue.size > _WRITTEN_OUT < height * count
+        long = self.epilogue is not None and self.epilogue.size * height * count > _WRITTEN_OUT
         held = f.stack(self.vector, height * count) if long else None
         done = self._accumulated(f, height, masks)
         self._finish(f, height, masks, self._joined(f, height, masks, done), held)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glassgrad.engines.native import memory, underway
-from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.calling import Calling
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
@@ -25,8 +25,8 @@ from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
+from glassgrad.engines.native.units import assembled
 from glassgrad.graph.node import Node
-from glassgrad.version import __version__
 
 
 class Example(NamedTuple):
@@ -49,17 +49,17 @@ class GeneralProgram:
         self.target = target or Target.host()
         self.extents = examples[0].extents
         self.planner, self.steps, code = self._planned(examples[0])
-        if self._planned(examples[1])[2].text != code.text:
+        if self._planned(examples[1])[2].units != code.units:
             raise FixedSizeError("the code depends on the size")
         self.places, self.long = code.places, code.long
         self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
-        obj, self.cache_hit = compiled(code.text, self.target, self.cache, __version__)
-        self.code_size = len(obj)
+        objects, self.cache_hit = assembled(code.units, self.target, self.cache)
+        self.code_size = sum(map(len, objects))
         self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
         known = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
         known |= underway.addresses() if self.long else {}
         imports = {n: known[n] for n in code.module.foreign()}
-        self._linked = Linked([obj], self.target, ["kernel"], imports)
+        self._linked = Linked(objects, self.target, ["kernel"], imports)
         self._arenas: dict[int, Arenas] = {}  # by size, a power of two
         self.compile_seconds = time.perf_counter() - started
 

@@ -31,6 +31,7 @@ from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.shares import emit_share
 from glassgrad.engines.native.step import Multiply, Spin, Step
 from glassgrad.engines.native.target import Target
+from glassgrad.engines.native.units import units
 
 _PART = 256
 
@@ -54,7 +55,8 @@ class Code:
         self.shared: dict[Key, Function] = {}
         self.parts: dict[str, int] = {}  # of the functions of steps that are cut
         self._kernel("kernel", steps, layout)
-        self.text = self.module.text()
+        self.units = units(self.module)
+        self.size = sum(len(u.text) for u in self.units)
 
     def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:
         """The function ``i32 (arena, inputs, outputs)`` that runs some steps."""
@@ -69,6 +71,7 @@ class Code:
         }
         linkage = "" if name == "kernel" else "internal"
         f = self.module.function(name, I32, [PTR, PTR, PTR], linkage)
+        f.glue = self.long and not linkage
         arena = f.params[0]
         checked = self.module.interruptible or any(step.checked for step in steps)
         if checked:
@@ -84,6 +87,7 @@ class Code:
             for start in range(0, len(steps), _PART):
                 part = f"{name}_part{start}"
                 g = self.module.function(part, VOID, [PTR, PTR, PTR], "internal")
+                g.glue = f.glue
                 g.sizes = g.params[0]
                 self._calls(g, name, numbered[start : start + _PART], layout, inner)
                 g.ret()
@@ -200,6 +204,7 @@ class Code:
         elif isinstance(step, Multiply):
             cut = cut_of(step, self.target)
             assert cut is not None
+            g.glue = not step.batch
             self.parts[name] = cut.count
             scratch = g.at(status, I8, layout.scratch)
             emit_multiply(self.module, g, step, known, scratch, f"{name}_product", *index)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from glassgrad.engines.native.emit import I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.tiling import Product, Tiling
 
-_CALLED = 8192  # elements of B from which a square is transposed by a call
 _STEP = 4  # values of k that are copied together, so that whole lines of the cache are written
 
 
@@ -117,13 +116,15 @@ class Packer:
         depth = f.params[2]
         if self.p.b[1] == 1:
             f.loop(0, depth, 1, lambda k: self._copy_row(f, k, width))
+        elif self.t.lanes and self.p.b[0] == 1:
+            self._transpose(f, width)
         elif self.t.lanes:
             whole = f.binary("and", depth, -self.lanes)
-            f.loop(0, whole, self.lanes, lambda k: self._transpose(f, k, width, self.lanes))
+            f.loop(0, whole, self.lanes, lambda k: self._gather(f, k, width, self.lanes))
             for rest in self._rests():
                 f.branch(
                     f.compare("eq", depth - whole, rest),
-                    lambda n=rest: self._transpose(f, whole, width, n),
+                    lambda n=rest: self._gather(f, whole, width, n),
                 )
         else:
             f.loop(0, depth, 1, lambda k: self._copy_element(f, k))
@@ -150,47 +151,56 @@ class Packer:
     def _mask(self, f: Function, active: int) -> Value | None:
         return None if active >= self.lanes else f.tail_mask(self.lanes, active)
 
-    def _transpose(self, f: Function, k: Value, width: int, depth: int) -> None:
-        """A lanes x lanes square at a time: rows along k are loaded, columns are stored."""
+    def _transpose(self, f: Function, width: int) -> None:
+        """Rows along k are loaded and columns stored, a lanes x lanes square at a time.
+
+        The last square is written whole: there is room behind the last value of k.
+        """
+        source, target, depth = f.params
         p, lanes = self.p, self.lanes
-        for v in range(-(-width // lanes)):
-            count = min(lanes, width - v * lanes)
-            target = f.at(f.params[1], p.element, k * self.t.width + v * lanes)
-            if p.b[0] == 1:
-                source = f.at(f.params[0], p.element, k + v * lanes * p.b[1])
-                square = source, target, f.index(p.b[1]), f.index(self.t.width)
-                if p.k * p.n < _CALLED:
-                    self._square(f, count, depth, *square)
-                else:
-                    f.call(self._squares(count, depth), VOID, *square)
-                continue
-            for i, row in enumerate(self._square_gathered(f, k, v, count, depth)):
-                f.store(row, f.at(target, p.element, i * self.t.width))
 
-    def _squares(self, count: int, depth: int) -> Function:
-        """The function ``(source, target, stride, width)`` of a square, shared by all products."""
-        name = f"transposed_{self.p.element.mangled}_{self.lanes}_{count}_{depth}"
-        if name not in self.module.functions:
-            f = self.module.function(name, VOID, [PTR, PTR, I64, I64], "internal")
-            self._square(f, count, depth, *f.params)
-            f.ret()
-        return self.module.functions[name]
+        def square(k: Value) -> None:
+            left = depth - k
+            for v in range(-(-width // lanes)):
+                here = f.at(source, p.element, k + v * lanes * p.b[1])
+                there = f.at(target, p.element, k * self.t.width + v * lanes)
+                strides = f.index(p.b[1]), f.index(self.t.width)
+                count = min(lanes, width - v * lanes)
+                f.call(self._square(count), VOID, here, there, *strides, left)
 
-    def _square(
-        self, f: Function, count: int, depth: int, source: Value, target: Value, stride: Value,
-        width: Value,
-    ) -> None:  # fmt: skip
-        element, mask = self.p.element, self._mask(f, depth)
+        f.loop(0, depth, lanes, square)
+
+    def _square(self, count: int) -> Function:
+        """The function ``(source, target, stride, width, depth)`` of a square of `count` rows,
+        `depth` elements each or all lanes; all products share it."""
+        element = self.p.element
+        name = f"transposed_{element.mangled}_{self.lanes}_{count}"
+        if name in self.module.functions:
+            return self.module.functions[name]
+        f = self.module.function(name, VOID, [PTR, PTR, I64, I64, I64], "internal")
+        source, target, stride, width, depth = f.params
+        mask = f.tail_mask(self.lanes, depth)
         rows = [f.const(self.vector, 0)] * self.lanes
         for j in range(count):
             rows[j] = f.load(self.vector, f.at(source, element, stride * j), mask=mask)
-        for i, row in enumerate(transposed(f, rows)[:depth]):
+        for i, row in enumerate(transposed(f, rows)):
             f.store(row, f.at(target, element, width * i))
+        f.ret()
+        return f
+
+    def _gather(self, f: Function, k: Value, width: int, depth: int) -> None:
+        """A square of which neither stride is 1."""
+        lanes = self.lanes
+        for v in range(-(-width // lanes)):
+            count = min(lanes, width - v * lanes)
+            target = f.at(f.params[1], self.p.element, k * self.t.width + v * lanes)
+            for i, row in enumerate(self._square_gathered(f, k, v, count, depth)):
+                f.store(row, f.at(target, self.p.element, i * self.t.width))
 
     def _square_gathered(
         self, f: Function, k: Value, v: int, count: int, depth: int
     ) -> list[Value]:
-        """Neither stride is 1: element by element."""
+        """Element by element."""
         p, lanes = self.p, self.lanes
         out: list[Value] = []
         for i in range(depth):

@@ -33,6 +33,7 @@ from glassgrad.engines.native.row_blocks import in_row_blocks
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.underway import Arenas, Kernel
+from glassgrad.engines.native.units import assembled
 from glassgrad.graph.errors import GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
 from glassgrad.version import __version__
@@ -69,7 +70,7 @@ class NativeProgram(Calling):
         self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
         made = self._made()
         self.long, self.shared, self.text_size = made.long, made.shared, made.text_size
-        self.copied_back, self.code_size = made.copied_back, len(made.obj)
+        self.copied_back, self.code_size = made.copied_back, sum(map(len, made.objects))
         self._link(made, receiver or self._converted)
         self.compile_seconds = time.perf_counter() - started
 
@@ -99,13 +100,14 @@ class NativeProgram(Calling):
         constants = [np.ascontiguousarray(b.value) for b in planner.constants]
         self._check_memory(layout.size, constants)
         code = Code(steps, layout, self.target)
-        obj, self.cache_hit = compiled(code.text, self.target, self.cache, __version__)
+        objects, self.cache_hit = assembled(code.units, self.target, self.cache)
         made = Made(
-            obj, layout.size, len(code.text), copied_back, code.long, bool(code.parts),
+            objects, layout.size, code.size, copied_back, code.long, bool(code.parts),
              [n for n in code.module.foreign() if not n.startswith("const_")],
             constants,
         )  # fmt: skip
-        remember(self.cache, name, made, key(code.text, self.target, __version__), self.outputs)
+        names = [key(u.text, self.target, __version__, u.level) for u in code.units]
+        remember(self.cache, name, made, names, self.outputs)
         return made
 
     @cached_property
@@ -142,12 +144,14 @@ class NativeProgram(Calling):
         imports = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
         self.arena = Arenas(made.arena_bytes)
         self.fast = receiver
-        objects, exports, foreign = [made.obj], ["kernel"], made.foreign
+        objects, exports, foreign = [*made.objects], ["kernel"], made.foreign
         known = underway.addresses() if self.long else {}
         if pyabi.usable():
             module = Module(self.target)
             entry = Entry(module, self.signature, self.long, self.shared)
-            objects.append(compiled(module.text(), self.target, self.cache, __version__)[0])
+            level = 0 if self.long else 2  # a long call does not feel how fast it is entered
+            place = self.target, self.cache, __version__, level
+            objects.append(compiled(module.text(), *place)[0])
             self._call = FastCall(self.signature, entry.keys, self.arena)
             known = known | self._call.symbols()
             foreign = [*foreign, *module.foreign()]

@@ -35,9 +35,9 @@ _HERE = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH
 
 
 class Made(NamedTuple):
-    """A kernel's object and what a program must know of it."""
+    """A kernel's objects and what a program must know of it."""
 
-    obj: bytes
+    objects: list[bytes]
     arena_bytes: int
     text_size: int
     copied_back: int
@@ -92,28 +92,31 @@ def recalled(kept: ObjectCache, name: str | None, outputs: Sequence[Node]) -> Ma
         return None
     try:
         said = json.loads(found)
-        obj = kept.get(said["object"])
+        objects = [kept.get(name) for name in said["objects"]]
         arena, text, copied = (said[key] for key in ("arena", "text", "copied"))
-        if obj is None or not all(type(n) is int and n >= 0 for n in (arena, text, copied)):
+        whole = [obj for obj in objects if obj is not None]
+        counts = all(type(n) is int and n >= 0 for n in (arena, text, copied))
+        if not objects or len(whole) < len(objects) or not counts:
             return None
         foreign = [str(name) for name in said["foreign"]]
         values = _values(outputs) if said["constants"] else []
         constants = [_constant(c, values) for c in said["constants"]]
         flags = bool(said["long"]), bool(said["shared"])
-        return Made(obj, arena, text, copied, *flags, foreign, constants)
+        return Made(whole, arena, text, copied, *flags, foreign, constants)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, GlassgradError):
         return None
 
 
 def remember(
-    kept: ObjectCache, name: str | None, made: Made, object_name: str, outputs: Sequence[Node]
-) -> None:
-    """Writes down what a program needs of a kernel whose object is kept under `object_name`."""
+    kept: ObjectCache, name: str | None, made: Made, objects: Sequence[str],
+    outputs: Sequence[Node],
+) -> None:  # fmt: skip
+    """Writes down what a program needs of a kernel whose objects are kept under these names."""
     if name is None:
         return
     places = {id(value): i for i, value in enumerate(_values(outputs))}
     said = {
-        "object": object_name, "arena": made.arena_bytes, "long": made.long,
+        "objects": list(objects), "arena": made.arena_bytes, "long": made.long,
         "shared": made.shared,
         "text": made.text_size, "copied": made.copied_back, "foreign": made.foreign,
         "constants": [places.get(id(c), _told(c)) for c in made.constants],

@@ -32,6 +32,7 @@ def _job(module: Module, function: Function, count: int, checked: bool) -> Funct
     if name in module.functions:
         return module.functions[name]
     f = module.function(name, VOID, [PTR, I64], "internal")
+    f.glue = True
     table, part = f.params
     *pointers, arena = (f.load(PTR, f.at(table, PTR, i)) for i in range(count + 1))
     if not checked:

@@ -60,7 +60,7 @@ class Target:
             )
         raise ValueError(f"unknown level {level!r}: expected 'avx2' or 'sse2'")
 
-    def machine(self) -> Any:
+    def machine(self, level: int = 2) -> Any:
         """A fresh TargetMachine: one each compile, since sharing one across threads crashes."""
         return (
             _assembler()
@@ -68,7 +68,7 @@ class Target:
             .create_target_machine(
                 cpu=self.cpu,
                 features=self.features,
-                opt=2,
+                opt=level,
                 reloc="pic",
                 codemodel="jitdefault" if self.is_host_family else "default",
                 jit=self.is_host_family,
@@ -122,8 +122,11 @@ def _host() -> Target:
     return Target(triple, cpu, features, 16, 16, bool(found.get("fma")))
 
 
-def assemble(text: str, target: Target, verify: bool = False) -> bytes:
-    """Machine code (an object file) of a module's text; ValueError shows LLVM's complaint."""
+def assemble(text: str, target: Target, verify: bool = False, level: int = 2) -> bytes:
+    """Machine code (an object file) of a module's text; ValueError shows LLVM's complaint.
+
+    At `level` 0 LLVM translates as fast as it can, at 2 it makes good code.
+    """
     llvm = _assembler()
     context = llvm.create_context()
     try:
@@ -132,7 +135,7 @@ def assemble(text: str, target: Target, verify: bool = False) -> bytes:
         raise ValueError(f"the generated code does not parse: {error}") from error
     if verify:
         module.verify()
-    machine = target.machine()
+    machine = target.machine(level)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     return bytes(machine.emit_object(module))

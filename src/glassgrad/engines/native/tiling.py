@@ -124,7 +124,7 @@ def tiling(p: Product, vector_bytes: int, registers: int, threads: int = 1) -> T
         area_rows, area_columns = _shared_areas(
             p, threads, (area_rows, area_columns), (rows, width), (packs_a, packs_b)
         )
-    panel = _aligned(width * depth * size) if packs_b else 0
+    panel = _aligned(width * -(-depth // lanes) * lanes * size) if packs_b else 0
     block = _aligned(area_rows * depth * size) if packs_a else 0
     return Tiling(
         lanes if lanes > 1 else 0, rows, vectors, depth, area_rows, area_columns, packs_a, packs_b,

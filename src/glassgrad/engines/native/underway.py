@@ -44,7 +44,8 @@ def addresses() -> dict[str, int]:
     emit_now(module)
     emit_pulse(module, pyabi.usable())
     exports += ["gg_pulse", *emit_crew(module)]
-    obj, _ = compiled(module.text(), target, ObjectCache(user_cache_folder()), __version__)
+    kept = ObjectCache(user_cache_folder())
+    obj, _ = compiled(module.text(), target, kept, __version__, level=0)  # the same to a long call
     known = _outside() | (pyabi.addresses() if pyabi.usable() else {})
     threads.know_main()
     linked = Linked(obj, target, exports, {n: known[n] for n in module.foreign()})
