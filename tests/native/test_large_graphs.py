@@ -109,7 +109,9 @@ def lines_of_code(n, monkeypatch):
     """The lines of LLVM that a chain of n steps is compiled from, and its result."""
     texts = []
     assemble = cache.assemble
-    monkeypatch.setattr(cache, "assemble", lambda text, t, **o: texts.append(text) or assemble(text, t, **o))
+    monkeypatch.setattr(
+        cache, "assemble", lambda text, t, **o: texts.append(text) or assemble(text, t, **o)
+    )
     monkeypatch.setattr(cache.ObjectCache, "get", lambda self, name: None)
     value = gg.jit(chain(n))(0.5)
     monkeypatch.undo()

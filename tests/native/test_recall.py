@@ -191,7 +191,9 @@ def test_constants_come_from_the_graph_or_from_the_record(cache):
     x = new_input(Trace(), "x", (3,), "f8")
     inside = constant(x.trace, np.arange(20.0))
     outputs = [(gg.Array(x) + gg.Array(inside)[:3]).node]
-    made = Made([b"code"], 64, 1, 0, False, True, ["f"], [inside.op.value, np.arange(3, dtype="f4")])
+    made = Made(
+        [b"code"], 64, 1, 0, False, True, ["f"], [inside.op.value, np.arange(3, dtype="f4")]
+    )
     cache.put("object", b"code")
     remember(cache, "record", made, ["object"], outputs)
     found = recalled(cache, "record", outputs)
