@@ -98,15 +98,16 @@ def sources(bug: Bug) -> tuple[Path, str]:
 HUNT = """
 import sys
 sys.path.insert(0, {tests!r})
-from campaign.engines import wrong_number
+from campaign.engines import wrong
 from campaign.graphs import random_graph
+from campaign.ways import Way
 for seed in range({graphs}):
     graph = random_graph(seed)
     try:
-        wrong = wrong_number(graph) is not None
+        found = wrong(graph, Way.of(seed)) is not None
     except Exception:
-        wrong = True
-    if wrong:
+        found = True
+    if found:
         print(seed + 1)
         sys.exit(3)
 """

@@ -1,128 +1,145 @@
 """The campaign of random graphs: native against reference engine, itself, PyTorch and JAX.
 
-    python benchmarks/random_graphs.py 100000 --processes 2
+    python benchmarks/random_graphs.py 100000 --processes 2 --save campaign.json
     python benchmarks/random_graphs.py 20000 --minutes 10 --first 100000
 
-Every graph is compiled and compared up to rounding; every eighth is compiled again with all nodes
-stored, which must not change a bit; smooth ones are asked of PyTorch, and some of JAX, gradients by
-their own calculus. What fails is shrunk and written to tests/campaign/found, where a test reads it.
-Prints the coverage of op, dtype and layout at the end. Bugs are planted by plant_bugs.py.
+Every graph is compiled in a way of its own (tests/campaign/ways.py: this machine's instructions,
+AVX2 or SSE2; thresholds as they are or tiny; cut among threads; arguments in any layout; rewritten
+as by gg.jit; called through the builtin) and compared up to rounding. Some are compiled again with
+every node stored, or with results in the memory of arguments, or run by more threads: no bit may
+change. Smooth ones are asked of PyTorch, and some of JAX, gradients by their own calculus. What
+fails is shrunk and written to tests/campaign/found, where a test reads it.
+
+With --save the counts are kept in a file as it goes, and a later call with the same file goes on,
+with these or other seeds. Bugs are planted by plant_bugs.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.util
+import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
-from multiprocessing import get_context
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from campaign.engines import wrong_bit, wrong_number
-from campaign.graphs import RandomGraph, random_graph
-from campaign.peers import LOOSE, PEERS, suits
+from campaign.engines import failures
+from campaign.graph import RandomGraph
+from campaign.graphs import random_graph
+from campaign.peers import PEERS, differs, suits
 from campaign.shrink import FOUND, save, shrunk
-from campaign.verdict import mismatch
+from campaign.tally import Tally
+from campaign.ways import Way
+from campaign.workers import Piece, serve, work
 
 PIECE = 200  # graphs a process is given at once
-EVERY = {"bits": 8, "torch": 1, "jax": 100}  # how often each question is asked
+EVERY = {"torch": 1, "jax": 25}  # of the graphs that suit, how many are asked
 
 
-def ask(seed: int, peers: list[str]) -> tuple[RandomGraph, Counter[str], list[str]]:
+def ask(seed: int, peers: Sequence[str], tally: Tally, found: Path) -> None:
     """What is wrong with the graph of a seed, and which questions were asked of it."""
-    graph, asked, wrong = random_graph(seed), Counter(["graphs"]), []
-    questions: list[tuple[str, Callable[[RandomGraph], Any]]] = [("native", wrong_number)]
-    if seed % EVERY["bits"] == 0:
-        questions.append(("bits", wrong_bit))
-    if suits(graph):
-        chosen = [p for p in peers if seed % EVERY[p] == 0]
-        questions += [(p, lambda g, p=p: mismatch(g, PEERS[p](g), loose=LOOSE)) for p in chosen]
-    for name, question in questions:
-        asked[name] += 1
-        said = failure(question, graph)
+    graph, way = random_graph(seed), Way.of(seed)
+    tally.asked.update(["graphs", *str(way).split()])
+    tally.cover(graph.coverage())
+    said = None
+    for name, said in _answers(graph, way):
+        tally.asked[f"asked for {name}"] += 1
         if said:
-            wrong.append(f"seed {seed}, {name}: {said}")
-            if name in ("native", "bits"):
-                small = shrunk(graph, lambda g, q=question: failure(q, g) is not None)
-                FOUND.mkdir(exist_ok=True)
-                save(small, FOUND / f"{name}_{seed}.json")
-    return graph, asked, wrong
+            tally.wrong.append(f"seed {seed}: {name}: {said} ({way})")
+            small = shrunk(graph, lambda g, n=name: any(k == n and s for k, s in _answers(g, way)))
+            found.mkdir(exist_ok=True)
+            save(small, found / f"{name}_{seed}.json")
+            break
+    for peer in peers if suits(graph) else ():
+        if seed % EVERY[peer] == 0:
+            tally.asked[f"asked of {peer}"] += 1
+            if said := _said(lambda p=peer: differs(graph, p)):
+                tally.wrong.append(f"seed {seed}: {peer}: {said}")
 
 
-def failure(question: Callable[[RandomGraph], Any], graph: RandomGraph) -> str | None:
-    """What a question finds; an exception of any kind is a failure too."""
+def _answers(graph: RandomGraph, way: Way) -> Iterator[tuple[str, str | None]]:
+    """The promises and what is wrong with them; an exception of any kind is a failure too."""
     try:
-        found = question(graph)
+        yield from failures(graph, way)
     except Exception as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    return None if found is None else str(found)
+        yield "numbers", _line(error)
 
 
-def piece(first: int, count: int, peers: list[str]) -> tuple[Counter[str], Counter[Any], list[str]]:
-    """The questions asked, the coverage and the failures of some seeds."""
-    asked: Counter[str] = Counter()
-    covered: Counter[Any] = Counter()
-    wrong: list[str] = []
-    for seed in range(first, first + count):
-        graph, questions, found = ask(seed, peers)
-        asked += questions
-        covered.update(graph.coverage())
-        wrong += found
-    return asked, covered, wrong
+def _said(question: Any) -> str | None:
+    try:
+        return question()
+    except Exception as error:
+        return _line(error)
 
 
-def coverage_table(covered: Counter[Any]) -> str:
-    """For each op the dtypes and the layouts it was met in, and how often."""
-    ops = sorted({op for op, _, _ in covered})
-    lines = [f"{len(ops)} ops, {len(covered)} combinations of op, dtype and layout"]
-    for op in ops:
-        rows = {k: n for k, n in covered.items() if k[0] == op}
-        dtypes = sorted({d for _, d, _ in rows} - {""})
-        layouts = sorted({layout for _, _, layout in rows})
-        lines.append(f"  {op:16} {sum(rows.values()):8}  {' '.join(dtypes)} | {', '.join(layouts)}")
-    return "\n".join(lines)
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
-def main() -> int:
+def worker(pipe: Any, now: Any, options: argparse.Namespace) -> None:
+    """A process of the campaign."""
+    import glassgrad as gg
+
+    gg.threads(1)
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    for peer in options.peers:
+        importlib.import_module(peer)
+
+    def piece(piece: Piece, without: Sequence[int], now: Any) -> Tally:
+        tally = Tally(pieces=[piece])
+        for seed in range(piece[0], piece[0] + piece[1]):
+            now.value = seed
+            if seed not in without:
+                ask(seed, options.peers, tally, options.found)
+        return tally
+
+    serve(pipe, now, piece)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("count", type=int, nargs="?", default=2000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so long")
+    parser.add_argument("--save", type=Path, help="keep the counts here, and go on from there")
+    parser.add_argument("--found", type=Path, default=FOUND, help="where failing graphs go")
     parser.add_argument("--without-peers", action="store_true")
     options = parser.parse_args()
-    peers = [p for p in PEERS if importlib.util.find_spec(p) and not options.without_peers]
-    started, wrong = time.perf_counter(), list[str]()
-    asked: Counter[str] = Counter()
-    covered: Counter[Any] = Counter()
-    pieces = [
-        (at, min(PIECE, options.first + options.count - at), peers)
-        for at in range(options.first, options.first + options.count, PIECE)
-    ]
-    with get_context("spawn").Pool(options.processes) as pool:
-        for result in pool.imap(_piece, pieces):
-            asked += result[0]
-            covered.update(result[1])
-            wrong += result[2]
-            for line in result[2]:
-                print(line, flush=True)
-            spent = time.perf_counter() - started
-            if asked["graphs"] % 2000 == 0:
-                print(f"{dict(asked)}, {len(wrong)} wrong, {spent:.0f} s", flush=True)
-            if spent > 60 * options.minutes:
-                break
-    print(coverage_table(covered))
-    print(f"{dict(asked)}: {len(wrong)} wrong")
-    return int(bool(wrong))
+    installed = [p for p in PEERS if importlib.util.find_spec(p)]
+    options.peers = [] if options.without_peers else installed
+    return options
 
 
-def _piece(given: tuple[int, int, list[str]]) -> Any:
-    return piece(*given)
+def main() -> int:
+    options = arguments()
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    started, last = time.perf_counter(), Path(options.save or "")
+    whole = Tally.load(last) if options.save and last.exists() else Tally()
+    before, end = whole.asked["graphs"], options.first + options.count
+    pieces = [(at, min(PIECE, end - at)) for at in range(options.first, end, PIECE)]
+    pieces = [p for p in pieces if p not in set(whole.pieces)]
+    for i, (_, found, deaths) in enumerate(work(pieces, options.processes, worker, options)):
+        found.wrong += deaths
+        whole.add(found)
+        for line in found.wrong:
+            print(line, flush=True)
+        if options.save:
+            whole.save(last)
+        spent = time.perf_counter() - started
+        if i % 10 == 9:
+            rate = (whole.asked["graphs"] - before) / spent
+            print(f"{whole.summary()}; {spent:.0f} s, {rate:.1f} a second", flush=True)
+        if spent > 60 * options.minutes:
+            break
+    print(whole.table())
+    return int(bool(whole.wrong))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from glassgrad.graph.node import Node
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.gather import ScatterAdd
-from glassgrad.ops.loop import Cond, Scan, While
+from glassgrad.ops.loop import Call, Cond, Custom, Scan, While
 from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce
 
@@ -84,7 +84,13 @@ def _while(node: Node, operands: list[Any], rng: np.random.Generator) -> list[An
     return operands[: op.carries]
 
 
-_LOOPS = {Scan: _scan, Cond: _cond, While: _while}
+def _apart(node: Node, operands: list[Any], rng: np.random.Generator) -> list[Any]:
+    op = node.op
+    assert isinstance(op, Call | Custom)
+    return _call(op.body, operands, rng)
+
+
+_LOOPS = {Scan: _scan, Cond: _cond, While: _while, Call: _apart, Custom: _apart}
 
 
 def error_bound(node: Node, known: dict[Node, Any]) -> Any:

@@ -1,7 +1,8 @@
 """The same graphs in PyTorch and in JAX: values, and gradients by their own calculus.
 
-They compute in float64 throughout, and are allowed a relative error of `LOOSE`: some of their
-derivatives are written on the rounded output, such as s(1 - s) for the sigmoid.
+They compute in float64, as the graph that they are asked of does (`in_double`), and are allowed an
+error of `LOOSE`: some of their derivatives are written on the rounded output, such as s(1 - s) for
+the sigmoid.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from campaign.graphs import RandomGraph
+from campaign.graph import RandomGraph
+from campaign.verdict import mismatch
+from glassgrad.diff.reverse import gradients
+from glassgrad.engines import reference
 from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
-from glassgrad.graph.node import Const, Input, Node
+from glassgrad.graph.node import Const, Input, Node, constant, make, new_input
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
 from glassgrad.ops.prefix import Prefix
@@ -38,6 +42,36 @@ def suits(graph: RandomGraph) -> bool:
     return bool(graph.slopes) and all(
         n.name in SMOOTH and n.dtype.kind == "f" and _is_smooth(n) for n in nodes
     )
+
+
+def in_double(graph: RandomGraph) -> RandomGraph:
+    """The same graph in float64 throughout, differentiated anew, by the reference engine."""
+    assert graph.total is not None
+    known: dict[Node, Node] = {}
+    values: dict[Node, Any] = {}
+    for node in topological_order(_ends(graph)):
+        op, dtype = node.op, _wide(node.dtype)
+        if isinstance(op, Input):
+            known[node] = new_input(node.trace, op.label, node.shape, dtype)
+            values[known[node]] = np.asarray(graph.values[node], dtype)
+        elif isinstance(op, Const):
+            known[node] = constant(node.trace, op.value, dtype)
+        elif isinstance(op, Cast):
+            known[node] = known[node.inputs[0]]
+        else:
+            known[node] = make(op, *(known[x] for x in node.inputs))
+    inputs, total = list(values), known[graph.total]
+    own = [known[y] for y in _ends(graph) if y is not graph.total]
+    wrt = [known[x] for x in dict.fromkeys(graph.slopes.values())]
+    slopes = dict(zip(gradients(total, wrt), wrt))
+    outputs = list(dict.fromkeys([*own, *slopes]))
+    for _ in reference.interpret(topological_order([*outputs, total]), values):
+        pass
+    return RandomGraph(inputs, outputs, values, total, slopes)
+
+
+def _wide(dtype: Any) -> Any:
+    return np.dtype("f8") if dtype.kind == "f" else dtype
 
 
 def _ends(graph: RandomGraph) -> list[Node]:
@@ -179,3 +213,10 @@ def _run(
 
 
 PEERS = {"torch": by_torch, "jax": by_jax}
+
+
+def differs(graph: RandomGraph, peer: str) -> str | None:
+    """Where a peer gives other numbers than the graph has in float64."""
+    wide = in_double(graph)
+    found = mismatch(wide, PEERS[peer](wide), loose=LOOSE)
+    return None if found is None else str(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from campaign.graphs import RandomGraph
+from campaign.graph import RandomGraph
 from glassgrad.engines import reference
 from glassgrad.graph.node import Const, Input, Node, new_input
 from glassgrad.graph.serial import dumps, loads

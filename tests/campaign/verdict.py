@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from campaign.graphs import RandomGraph
+from campaign.graph import RandomGraph
 from campaign.noise import perturbed
 
-SAMPLES = 5
-MORE = 60  # where the few did not settle it
+SAMPLES = (2, 6, 60)
+"""Runs with noise; the more only where the fewer, which allow less, did not settle it."""
 MARGIN = 4.0
 """Results may be off by so many times the largest difference that noise made."""
 
@@ -39,13 +39,18 @@ def mismatch(
 ) -> Mismatch | None:
     """The first element of `found` that no correct engine gives; None where all are right.
 
-    `loose` is a relative error that is allowed besides.
+    `loose` is an error that is allowed besides, relative to each number and, times a millionth, to
+    the largest of the graph: of numbers that cancel the peers lose digits.
     """
     wanted = [graph.values[y] for y in graph.outputs]
     if all(np.array_equal(a, b) for a, b in zip(found, wanted)):
         return None
-    wrong = _outside(graph, found, wanted, SAMPLES, seed, loose)
-    return wrong and _outside(graph, found, wanted, MORE, seed + 1, loose)
+    wrong = None
+    for i, samples in enumerate(SAMPLES):
+        wrong = _outside(graph, found, wanted, samples, seed + i, loose)
+        if wrong is None:
+            break
+    return wrong
 
 
 def _outside(
@@ -55,8 +60,9 @@ def _outside(
     rng = np.random.default_rng(seed)
     given = {x: graph.values[x] for x in graph.inputs}
     runs = [perturbed(graph.outputs, given, rng) for _ in range(samples)]
+    floor = 1e-6 * loose * _largest(graph) if loose else 0.0
     for i, (x, y, *noisy) in enumerate(zip(found, wanted, *runs)):
-        allowed = _allowed(np.asarray(y), noisy) + loose * np.abs(np.asarray(y, np.float64))
+        allowed = _allowed(np.asarray(y), noisy) + loose * np.abs(np.asarray(y, np.float64)) + floor
         if x.shape != y.shape or x.dtype != y.dtype:
             return Mismatch(i, (), (x.shape, x.dtype), (y.shape, y.dtype), 0.0)
         with np.errstate(invalid="ignore"):
@@ -66,6 +72,14 @@ def _outside(
             where = tuple(int(a) for a in np.argwhere(off)[0])
             return Mismatch(i, where, x[where], y[where], float(allowed[where]))
     return None
+
+
+def _largest(graph: RandomGraph) -> float:
+    """The largest number of all nodes."""
+    arrays = (np.asarray(x) for x in graph.values.values() if not isinstance(x, tuple))
+    return max(
+        (float(np.max(np.abs(x))) for x in arrays if x.size and x.dtype.kind == "f"), default=0.0
+    )
 
 
 def _allowed(y: np.ndarray, noisy: Sequence[Any]) -> np.ndarray:

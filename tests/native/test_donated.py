@@ -245,3 +245,12 @@ def test_a_table_that_a_loop_carries_is_not_copied(n):
             assert max(int(np.prod(s.shape)) for s in loop.body) <= 600
             others = [s for s in program.steps if s is not loop and s.shape == (400, 3)]
             assert len(others) == (0 not in donated)
+
+
+def test_an_empty_result_may_be_donated_to():
+    trace = Trace()
+    x, y = (new_input(trace, name, (0,), "f8") for name in "xy")
+    program = NativeProgram([x + y], [x, y], cache=CACHE, donated={0: 0})
+    given = np.zeros(0)
+    for found in (program.fast(given, given.copy())[0], program([given, given.copy()])[0]):
+        assert found is given

@@ -131,3 +131,16 @@ def test_arrays_from_outside_are_constants():
 
     direct = gg.grad(lambda w: np.sum((np.tanh(X @ w) - X[:, :1]) ** 2))(W)
     np.testing.assert_allclose(both(f, W), direct, rtol=1e-5)
+
+
+def test_booleans_multiplied_by_themselves():
+    given = np.array([True, False])
+    for engine in ("native", "reference"):
+        found = gg.jit(lambda b: b * b, engine=engine)(given)
+        assert found.dtype == bool
+        assert found.tolist() == [True, False]
+
+
+def test_a_reduction_of_a_number_over_no_axes():
+    program = gg.jit(lambda x: np.sum(np.tanh(x), axis=()) + np.max(x, axis=()))
+    assert program(np.float64(0.5)) == np.tanh(0.5) + 0.5

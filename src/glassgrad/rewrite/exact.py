@@ -99,7 +99,7 @@ def _sign_out_of_quotient(node: Node) -> Node | None:
 @law("x*x -> x**2", EXACT, "multiply", lambda x: x * x, [V])
 def _product_with_itself(node: Node) -> Node | None:
     x, y = node.inputs
-    return square.apply(x) if x is y else None
+    return square.apply(x) if x is y and x.dtype.kind != "b" else None
 
 
 @law("x**1 -> x", EXACT, "power", lambda x: np.power(x, np.ones_like(x)), [V])

@@ -35,7 +35,8 @@ class Donation:
         self.steps = list(steps)
         outputs = {b.index: b for s in steps for b in s.writes() if b.kind == "output"}
         inputs = {b.index: b for s in steps for b in s.reads() if b.kind == "input"}
-        self.pairs = {outputs[o]: inputs[i] for o, i in donated.items() if i in inputs}
+        pairs = ((o, i) for o, i in donated.items() if o in outputs and i in inputs)
+        self.pairs = {outputs[o]: inputs[i] for o, i in pairs}  # an empty result is not written
         self.idle: dict[Buffer, list[tuple[Step, Store]]] = {}  # stores of what is there already
         self.copies: list[Step] = []
 

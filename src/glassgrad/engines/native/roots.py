@@ -147,7 +147,7 @@ class Roots:
             for node in self.order
             if isinstance(node.op, Reduce) and 0 not in node.op.axes
             for x in node.inputs
-            if x.size * x.dtype.itemsize <= _ROW * x.shape[0]
+            if x.ndim and x.size * x.dtype.itemsize <= _ROW * x.shape[0]
         }
 
     def _cut_large(self, roots: set[Node]) -> set[Node]:
