@@ -24,8 +24,9 @@ from glassgrad.engines.native import (
     row_blocks,
     tiling,
     underway,
+    units,
 )
-from glassgrad.engines.native.target import Target, _assembler
+from glassgrad.engines.native.target import Target
 
 TINY = {
     row_blocks: {"_LARGE": 1, "_TURN": 64},
@@ -35,6 +36,7 @@ TINY = {
     tiling: {"DEEPEST": 4, "_A_BYTES": 64, "_COLUMNS": 8, "_PACK_FROM": 1, "_ALIAS": 1},
     gemm: {"_FAR": 0},
     donation: {"_LARGE": 0},
+    units: {"_WHOLE": 10},
 }
 """What is done to large arrays only, done to small ones."""
 
@@ -46,13 +48,9 @@ CUT = {cost: {"LONG": 0.0, "SHARED": 0.0, "_PART": 0.1}}
 class Unoptimised(Target):
     """A target for which LLVM selects instructions in the quickest way: of the same module."""
 
-    def machine(self) -> Any:
+    def machine(self, level: int = 0) -> Any:
         """A fresh TargetMachine."""
-        kind = _assembler().Target.from_triple(self.triple)
-        return kind.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=0, reloc="pic", codemodel="jitdefault",
-            jit=True,
-        )  # fmt: skip
+        return super().machine(0)
 
 
 @dataclass(frozen=True)
