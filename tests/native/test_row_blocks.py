@@ -7,8 +7,10 @@ import glassgrad as gg
 from glassgrad import special
 from glassgrad.engines.native import row_blocks
 from glassgrad.engines.native.cache import ObjectCache
+from glassgrad.engines.native.expression import Apply, walk
 from glassgrad.engines.native.program import NativeProgram
 from glassgrad.engines.native.row_step import Rows
+from glassgrad.engines.native.row_sums import RowSums
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.node import Trace, new_input
 from glassgrad.ops.gather import take
@@ -82,6 +84,39 @@ def test_joined_rows_have_the_bits_of_separate_steps(name, shape, monkeypatch):
     for found, exact in zip(flat, _leaves(FUNCTIONS[name](*wide))):
         size = np.abs(exact).max()
         np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-4 * size)
+
+
+def sums(x, gain, bias):
+    """Two sums and a result of what is computed on the way, cheap or not."""
+    y = x * gain + bias
+    z = special.sigmoid(y) if gain.size % 2 else np.abs(y) / (1 + x * x)
+    top = np.max(z, axis=-1, keepdims=True)
+    total = np.sum(z * y, axis=-1, keepdims=True) * 0.5
+    return z * top + total, total
+
+
+@pytest.mark.parametrize("length", [255, 256, 257, 272, 301, 304, 1000, 2049])
+def test_sums_on_the_way_have_the_bits_of_separate_sums(length, monkeypatch):
+    arrays = arguments((300, length))
+    arrays[0][7, ::50] = np.nan
+    arrays[0][8, 3] = np.inf
+    _, apart, _ = run(sums, arrays, monkeypatch, joined=False)
+    _, together, program = run(sums, arrays, monkeypatch, joined=True)
+    for x, y in zip(together, apart):  # nobody says which NaN a sum of two is
+        assert np.array_equal(np.isnan(x), np.isnan(y))
+        assert np.nan_to_num(x).tobytes() == np.nan_to_num(y).tobytes()
+    inner = [s for rows in program.steps if isinstance(rows, Rows) for s in rows.turns[0].steps]
+    joined = [s for s in inner if isinstance(s, RowSums)]
+    assert [len(s.sums) for s in joined] == ([2] if length >= 256 else [])
+    assert all("max and sum over the last axis" in s.said() for s in joined)
+
+
+def test_the_step_that_takes_longest_asks_for_the_next_rows(monkeypatch):
+    _, _, program = run(FUNCTIONS["gated"], arguments((1024, 1024)), monkeypatch, joined=True)
+    (rows,) = (s for s in program.steps if isinstance(s, Rows))
+    (step,) = (s for s in rows.turns[0].steps if s.ahead)
+    assert "sigmoid" in {x.op.name for x in walk(step.roots()) if isinstance(x, Apply)}
+    assert {rows.windows[x.buffer][0].shape for x in step.ahead} == {(1024, 1024)}
 
 
 def test_what_only_a_few_rows_need_is_not_in_the_arena(monkeypatch):

@@ -16,6 +16,7 @@ from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
 from glassgrad.engines.native.roots import is_costly
 from glassgrad.engines.native.row_step import Rows
+from glassgrad.engines.native.row_sums import RowSums
 from glassgrad.engines.native.step import (
     Arrange,
     Draw,
@@ -82,7 +83,7 @@ def _loop(step: Loop) -> float:
     return _points(step, prod(step.shape))
 
 
-def _reduction(step: Reduction) -> float:
+def _reduction(step: Reduction | RowSums) -> float:
     return _points(step, prod(step.space))
 
 
@@ -130,6 +131,7 @@ def _branch(step: Branch) -> float:
 _RULES: dict[type[Step], Callable[[Any], float]] = {
     Loop: _loop,
     Reduction: _reduction,
+    RowSums: _reduction,
     Multiply: _multiply,
     Scatter: _scatter,
     Number: _number,

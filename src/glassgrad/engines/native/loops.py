@@ -25,6 +25,7 @@ from glassgrad.engines.native.nest import Nest, Part, vector_lanes
 from glassgrad.engines.native.numbering import emit_numbers
 from glassgrad.engines.native.philox import emit_draw
 from glassgrad.engines.native.reduction import CHAINS, KINDS
+from glassgrad.engines.native.row_sums import RowSums, emit_row_sums
 from glassgrad.engines.native.sorting import emit_sort
 from glassgrad.engines.native.spin import emit_spin
 from glassgrad.engines.native.step import (
@@ -59,6 +60,8 @@ def emit_step(
         emit_sort(f, step, pointers)
     elif isinstance(step, Number):
         emit_numbers(f, step, pointers, status)
+    elif isinstance(step, RowSums):
+        emit_row_sums(f, step, pointers, status)
     elif isinstance(step, Scatter):
         _scatter(f, step, pointers, status)
     else:
@@ -75,7 +78,7 @@ def _loop(
     part: Part | None,
 ) -> None:  # fmt: skip
     roots = step.roots()
-    accesses = _accesses(roots, step.stores)
+    accesses = [*_accesses(roots, step.stores), *step.ahead]
     dims, strides, _ = collapse(step.shape, [a.view.strides for a in accesses])
     if 0 in dims:
         return
@@ -104,6 +107,7 @@ def _loop(
             nest.value(load, i, mask, memo)
         for store in step.stores:
             nest.store(store, nest.value(store.expr, i, mask, memo), i, mask)
+        nest.fetch(step.ahead, i)
 
     outer = range(len(dims) - 1) if lanes else range(len(dims))
     nest.open(list(outer), lambda _: across(f, nest, dims, lanes, point))

@@ -34,6 +34,7 @@ from glassgrad.engines.native.expression import (
     Uniform,
     walk,
 )
+from glassgrad.engines.native.gemm import fetch
 from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.family import Cast
 
@@ -293,6 +294,12 @@ class Nest:
             "llvm.masked.gather", to, pointers, f.const(I32, element.itemsize), every,
             f.const(to, 0), overloads=[to, pointers.type],
         )  # fmt: skip
+
+    def fetch(self, ahead: Sequence[Load], i: Value | None) -> None:
+        """Asks for the lines that others need soon."""
+        if i is not None:
+            for load in ahead:
+                fetch(self.f, self.f.at(self.pointer[load], of_dtype(load.dtype), i))
 
     # -- stores ---------------------------------------------------------------
 

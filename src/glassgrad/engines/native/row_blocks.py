@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from glassgrad.engines.native import cost
 from glassgrad.engines.native.emit import I8, VOID, Function, Value, of_dtype
 from glassgrad.engines.native.expression import (
     Apply,
@@ -25,12 +26,14 @@ from glassgrad.engines.native.expression import (
     walk,
 )
 from glassgrad.engines.native.row_step import Rows, Turns
+from glassgrad.engines.native.row_sums import RowSums, with_sums
 from glassgrad.engines.native.step import Loop, Reduction, Step
-from glassgrad.engines.native.strided import Strided
+from glassgrad.engines.native.strided import Strided, row_major
 
 _LARGE = 65536  # bytes: smaller matrices stay in the cache anyway
 _TURN = 49152  # bytes of all rows of one turn
 _LOCAL = 131072  # bytes of what lies on the stack
+_FAR = 524288  # bytes: of smaller matrices the next row is near already
 _WAITING = 8  # steps that may be put off until the rows are done
 
 Pairs = Mapping[Buffer, Buffer]
@@ -180,13 +183,30 @@ class _Windows:
         rows, turn = self.group.rows, self.turn
         whole, rest = divmod(rows, turn)
         turns = [Turns(0, whole, turn, self._steps(turn))]
+        self._fetch_ahead(turns[0])
         if rest:
             turns.append(Turns(rows - rest, 1, rest, self._steps(rest)))
         nodes = [n for s in self.group.steps for n in s.nodes]
-        return Rows(nodes, [], rows, turns, self.windows, list(self.local.values()))
+        used = {b for t in turns for s in t.steps for b in (*s.reads(), *s.writes())}
+        local = [b for b in self.local.values() if b in used]
+        return Rows(nodes, [], rows, turns, self.windows, local)
 
     def _steps(self, rows: int) -> list[Step]:
-        return [self._moved(s, rows) for s in self.group.steps]
+        steps = [self._moved(s, rows) for s in self.group.steps]
+        fresh = {w for w, (b, _) in self.windows.items() if b not in self.group.pairs}
+        return with_sums(steps, {*self.local.values()}, fresh)
+
+    def _fetch_ahead(self, turns: Turns) -> None:
+        """The step that takes longest asks for the rows of the next turn meanwhile."""
+        longest = max(turns.steps, key=cost.of_step)
+        if not isinstance(longest, Loop | RowSums) or turns.count < 2:
+            return
+        space = longest.space if isinstance(longest, RowSums) else longest.shape
+        inside = row_major(space)[1:]
+        for window, (buffer, row) in self.windows.items():
+            if buffer.nbytes >= _FAR and row == prod(space[1:]):
+                view = Strided(space, (row, *inside), turns.rows * row)
+                longest.ahead.append(Load(window, view))
 
     def _moved(self, step: Step, rows: int) -> Step:
         """A step over `rows` rows."""
@@ -256,7 +276,8 @@ def emit_rows(
     for turns in step.turns:
         calls: list[tuple[Function, list[Buffer]]] = []
         for inner in turns.steps:
-            used = list(dict.fromkeys([*inner.writes(), *inner.reads()]))
+            ahead = (x.buffer for x in inner.ahead)
+            used = list(dict.fromkeys([*inner.writes(), *inner.reads(), *ahead]))
             calls.append((function(inner, number, used), used))
             number += 1
 

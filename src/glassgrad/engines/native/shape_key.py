@@ -36,7 +36,8 @@ def key_of(step: Step, buffers: Sequence[Buffer]) -> Key | None:
         own = (step.space, step.axes, step.kind, number[step.operand])
     kinds = tuple(b.dtype.char for b in buffers)
     over = tuple(at[b] for b in step.overwrites)
-    return (type(step), step.shape, kinds, tuple(rows), tuple(stores), own, over)
+    ahead = tuple((at[x.buffer], x.view) for x in step.ahead)
+    return (type(step), step.shape, kinds, tuple(rows), tuple(stores), own, over, ahead)
 
 
 def _row(expr: Expr, at: Mapping[Buffer, int]) -> Key:
