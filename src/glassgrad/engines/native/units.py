@@ -17,7 +17,7 @@ from glassgrad.engines.native.target import Target
 from glassgrad.version import __version__
 
 _WHOLE = 1200  # lines of a module that is not halved
-_NAME = re.compile(r"@([\w.]+)")
+_NAME = re.compile(r"@([\w.-]+)")
 
 
 class Unit(NamedTuple):
