@@ -7,8 +7,9 @@ Every graph is compiled in a way of its own (tests/campaign/ways.py: this machin
 AVX2 or SSE2; thresholds as they are or tiny; cut among threads; arguments in any layout; rewritten
 as by gg.jit; called through the builtin) and compared up to rounding. Some are compiled again with
 every node stored, or with results in the memory of arguments, or run by more threads: no bit may
-change. Smooth ones are asked of PyTorch, and some of JAX, gradients by their own calculus. What
-fails is shrunk and written to tests/campaign/found, where a test reads it.
+change. Smooth ones are asked of PyTorch, and some of JAX, gradients by their own calculus. Some
+seeds make a function of a batch, too, which is called with batches of several sizes. What fails is
+shrunk and written to tests/campaign/found, where a test reads it.
 
 With --save the counts are kept in a file as it goes, and a later call with the same file goes on,
 with these or other seeds. Bugs are planted by plant_bugs.py.
@@ -28,6 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from campaign.batches import wrong_size
 from campaign.engines import failures
 from campaign.graph import RandomGraph
 from campaign.graphs import random_graph
@@ -39,6 +41,7 @@ from campaign.workers import Piece, serve, work
 
 PIECE = 200  # graphs a process is given at once
 EVERY = {"torch": 1, "jax": 25}  # of the graphs that suit, how many are asked
+BATCHED = 50  # seeds to one function that is called with batches of several sizes
 
 
 def ask(seed: int, peers: Sequence[str], tally: Tally, found: Path) -> None:
@@ -60,6 +63,18 @@ def ask(seed: int, peers: Sequence[str], tally: Tally, found: Path) -> None:
             tally.asked[f"asked of {peer}"] += 1
             if said := _said(lambda p=peer: differs(graph, p)):
                 tally.wrong.append(f"seed {seed}: {peer}: {said}")
+
+
+def ask_batches(seed: int, tally: Tally) -> None:
+    """What is wrong with the function of a seed for batches of some sizes."""
+    tally.asked["asked for batches"] += 1
+    try:
+        said, sized = wrong_size(seed)
+    except Exception as error:
+        said, sized = _line(error), 0
+    tally.asked["batches of any size"] += sized
+    if said:
+        tally.wrong.append(f"seed {seed}: batches: {said}")
 
 
 def _answers(graph: RandomGraph, way: Way) -> Iterator[tuple[str, str | None]]:
@@ -97,6 +112,8 @@ def worker(pipe: Any, now: Any, options: argparse.Namespace) -> None:
             now.value = seed
             if seed not in without:
                 ask(seed, options.peers, tally, options.found)
+                if seed % BATCHED == 0:
+                    ask_batches(seed, tally)
         return tally
 
     serve(pipe, now, piece)

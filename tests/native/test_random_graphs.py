@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from campaign.batches import wrong_size
 from campaign.engines import PLAIN, wrong
 from campaign.graphs import random_graph
 from campaign.peers import PEERS, differs, suits
@@ -76,3 +77,9 @@ def test_a_failing_graph_becomes_small_and_is_kept(tmp_path):
     assert [n.op for n in again.values] and len(again.outputs) == 1
     assert again.outputs[0].op == small.outputs[0].op
     assert again.arguments[0].tobytes() == small.arguments[0].tobytes()
+
+
+@pytest.mark.parametrize("first", range(0, 8, 4))
+def test_functions_of_batches_of_several_sizes(first):
+    for seed in range(first, first + 4):
+        assert wrong_size(seed)[0] is None, seed
