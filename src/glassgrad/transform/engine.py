@@ -28,9 +28,19 @@ def present(engine: str) -> str:
 
     why = absence()
     if why is None:
+        _begin()
         return engine
     _say(why)
     return "reference"
+
+
+@cache
+def _begin() -> None:
+    """Lets what all programs share be made while the first of them is traced."""
+    from glassgrad.engines.native import aside, pyabi, runtime
+
+    if pyabi.usable():
+        aside.begin(runtime.assembled)
 
 
 @cache

@@ -22,7 +22,8 @@ from glassgrad.engines.native import pyabi, runtime, threads
 from glassgrad.engines.native.crew import CREW, READY
 from glassgrad.engines.native.emit import I1, I8, I16, I32, I64, PTR, VOID, Module, Value
 from glassgrad.engines.native.interrupt import STOPPED
-from glassgrad.engines.native.runtime import FIELDS, KEPT, Records, field, need, python
+from glassgrad.engines.native.records import FIELDS, KEPT, Records
+from glassgrad.engines.native.runtime import field, need, python
 from glassgrad.engines.native.signature import (
     ArraySpec,
     Fixed,

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engines.native import memory, pyabi, underway
+from glassgrad.engines.native import cost, memory, pyabi, underway
+from glassgrad.engines.native.aside import begin
 from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.calling import Calling, argument
@@ -99,6 +100,8 @@ class NativeProgram(Calling):
         planner, steps, layout, copied_back = self._planned
         constants = [np.ascontiguousarray(b.value) for b in planner.constants]
         self._check_memory(layout.size, constants)
+        if cost.of_steps(steps) >= cost.LONG:
+            begin(underway.assembled)
         code = Code(steps, layout, self.target)
         objects, self.cache_hit = assembled(code.units, self.target, self.cache)
         made = Made(

@@ -125,8 +125,9 @@ def remember(
 
 
 def shared_object(
-    kept: ObjectCache, what: str, target: Target, parts: Sequence[Callable[[Module], None]]
-) -> tuple[bytes, list[str]]:
+    kept: ObjectCache, what: str, target: Target, parts: Sequence[Callable[[Module], Any]],
+    level: int = 2,
+) -> tuple[bytes, list[str]]:  # fmt: skip
     """The object of code that all programs share, and the symbols that it takes from outside.
 
     It follows from this package's code and the target, so a record saves emitting it.
@@ -146,9 +147,9 @@ def shared_object(
     for emit in parts:
         emit(module)
     text, foreign = module.text(), module.foreign()
-    obj, _ = compiled(text, target, kept, __version__)
+    obj, _ = compiled(text, target, kept, __version__, level)
     if name:
-        said = {"object": key(text, target, __version__), "foreign": foreign}
+        said = {"object": key(text, target, __version__, level), "foreign": foreign}
         kept.put(name, json.dumps(said).encode())
     return obj, foreign
 

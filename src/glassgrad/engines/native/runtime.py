@@ -6,75 +6,53 @@ small whatever it takes and gives. It is compiled once for a machine and linked 
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
 from functools import cache
-from math import prod
 from typing import Any
 
-import numpy as np
-
 from glassgrad.engines.native import pyabi
+from glassgrad.engines.native.aside import finished
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.recall import shared_object
+from glassgrad.engines.native.records import (
+    AS_SCALAR,
+    BY_US,
+    BYTES,
+    DESCR,
+    DIMS,
+    DONOR,
+    FIELDS,
+    HELD,
+    KEPT,
+    NDIM,
+    NEEDS,
+    ORDER,
+    SCALAR_TYPE,
+    TAKES,
+    TAKES_ARRAY,
+    TAKES_FLOAT,
+    TAKES_SCALAR,
+)
 from glassgrad.engines.native.target import Target
 
-KEPT = 2  # results remembered for each output
-FIELDS = 10  # words of a record
-DESCR, SCALAR_TYPE, DIMS, NDIM, ORDER, TAKES, AS_SCALAR, NEEDS, DONOR, BYTES = range(FIELDS)
-TAKES_FLOAT, TAKES_SCALAR, TAKES_ARRAY = 1, 2, 4
-BY_NUMPY, BY_US, HELD = 1, 2, 3  # who makes a scalar; an array that its container hands back
 _EXPORTS = (
     "gg_arguments", "gg_apart", "gg_results", "gg_release", "gg_leaf", "gg_tuple", "gg_renew",
     "gg_retuple",
 )  # fmt: skip
 
 
-class Records:
-    """The table of records of some arguments or results; the code keeps only its address."""
-
-    def __init__(self, specs: Sequence[Any]) -> None:
-        self._words = (ctypes.c_ssize_t * (FIELDS * max(1, len(specs))))()
-        self._dims = [(ctypes.c_ssize_t * max(1, len(s.shape)))(*s.shape) for s in specs]
-        known = pyabi.addresses()
-        for i, (spec, dims) in enumerate(zip(specs, self._dims)):
-            needs = pyabi.C_CONTIGUOUS | pyabi.ALIGNED | (pyabi.WRITEABLE * spec.written)
-            record = [
-                known[pyabi.descr(spec.dtype)], known[pyabi.scalar_type(spec.dtype)],
-                ctypes.addressof(dims), len(spec.shape), ord(spec.dtype.byteorder),
-                _takes(spec), _scalar(spec), needs, spec.donor,
-                prod(spec.shape) * spec.dtype.itemsize,
-            ]  # fmt: skip
-            self._words[FIELDS * i : FIELDS * (i + 1)] = record
-        self.address = ctypes.addressof(self._words)
-
-
-def _scalar(spec: Any) -> int:
-    """Who makes the scalar of a result, if it is one: True and False are made once and for all."""
-    if spec.held:
-        return HELD
-    plain = spec.dtype.kind != "b" and spec.dtype.type.__basicsize__ == pyabi.SCALAR_SIZE
-    return (BY_US if plain else BY_NUMPY) if spec.scalar else 0
-
-
-def _takes(spec: Any) -> int:
-    if spec.takes in ("float", "never"):
-        return TAKES_FLOAT if spec.takes == "float" else 0
-    if spec.shape or spec.written:
-        return TAKES_ARRAY
-    number = spec.takes == "both" and spec.dtype == np.float64
-    return TAKES_ARRAY | TAKES_SCALAR | (TAKES_FLOAT if number else 0)
+def assembled() -> tuple[bytes, list[str]]:
+    """The object of the shared functions, and the names that it takes from outside."""
+    return shared_object(ObjectCache(user_cache_folder()), "runtime", Target.host(), _PARTS)
 
 
 @cache
 def addresses() -> dict[str, int]:
     """The addresses of the shared functions, linked at the first call."""
-    target, kept = Target.host(), ObjectCache(user_cache_folder())
-    obj, foreign = shared_object(kept, "runtime", target, _PARTS)
+    obj, foreign = finished(assembled)
     known = pyabi.addresses()
-    linked = Linked(obj, target, _EXPORTS, {n: known[n] for n in foreign})
+    linked = Linked(obj, Target.host(), _EXPORTS, {n: known[n] for n in foreign})
     _LINKED.append(linked)
     return linked.address
 

@@ -6,11 +6,12 @@ cross-compile (NEON). llvmlite is imported only when something is assembled.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from glassgrad.engines.native.forking import survive_forks
+from glassgrad.engines.native.forking import ASSEMBLING, survive_forks
 
 if TYPE_CHECKING:
     from glassgrad.engines.native.emit import Type
@@ -138,7 +139,29 @@ def assemble(text: str, target: Target, verify: bool = False, level: int = 2) ->
     machine = target.machine(level)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
-    return bytes(machine.emit_object(module))
+    with ASSEMBLING:
+        return _object(machine, module)
+
+
+def _object(machine: Any, module: Any) -> bytes:
+    """The object of a module; other threads may make others meanwhile.
+
+    llvmlite lets one thread at a time into LLVM. Modules of different contexts need no such care,
+    so the long one of the calls is made without its lock, where this llvmlite shows it.
+    """
+    ffi = _assembler().ffi
+    emit = getattr(ffi.lib.LLVMPY_TargetMachineEmitToMemory, "_cfn", None)
+    if emit is None:
+        return bytes(machine.emit_object(module))
+    with ffi.OutputString() as trouble:
+        buffer = emit(machine, module, 1, trouble)
+        if not buffer:
+            raise RuntimeError(str(trouble))
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 def llvm_version() -> str:

@@ -15,45 +15,47 @@ from typing import Any
 
 from glassgrad.engines.native import atomic, clock, pyabi, threads
 from glassgrad.engines.native.arena import Arena
-from glassgrad.engines.native.cache import ObjectCache, compiled, user_cache_folder
+from glassgrad.engines.native.aside import finished
+from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.clock import emit_now
 from glassgrad.engines.native.crew import CREW, MAIN, STATE, emit_crew, word
 from glassgrad.engines.native.emit import I1, I32, I64, PTR, VOID, Function, Module
 from glassgrad.engines.native.interrupt import Asked, emit_pulse
 from glassgrad.engines.native.link import Linked
+from glassgrad.engines.native.recall import shared_object
 from glassgrad.engines.native.runtime import python
 from glassgrad.engines.native.target import Target
-from glassgrad.version import __version__
 
 SLOTS = 16
 _KEPT_BYTES = 1 << 31  # of free arenas besides the first
 _WAIT = 0.001
 
 
+def assembled() -> tuple[bytes, list[str]]:
+    """The object of the shared functions, and the names that it takes from outside."""
+    usable = pyabi.usable()
+    parts = [
+        _emit_take, _emit_give, *[_emit_run] * usable, emit_now,
+        lambda module: emit_pulse(module, usable), emit_crew,
+    ]  # fmt: skip
+    what = "calls under way" + " of builtins" * usable
+    return shared_object(ObjectCache(user_cache_folder()), what, Target.host(), parts, level=0)
+
+
 @cache
 def addresses() -> dict[str, int]:
     """The addresses of the shared functions, linked at the first call."""
-    target = Target.host()
-    module = Module(target)
-    exports = ["gg_take", "gg_give"]
-    _emit_take(module)
-    _emit_give(module)
-    if pyabi.usable():
-        _emit_run(module)
-        exports.append("gg_run")
-    emit_now(module)
-    emit_pulse(module, pyabi.usable())
-    exports += ["gg_pulse", *emit_crew(module)]
-    kept = ObjectCache(user_cache_folder())
-    obj, _ = compiled(module.text(), target, kept, __version__, level=0)  # the same to a long call
+    obj, foreign = finished(assembled)
     known = _outside() | (pyabi.addresses() if pyabi.usable() else {})
     threads.know_main()
-    linked = Linked(obj, target, exports, {n: known[n] for n in module.foreign()})
+    exports = [*_EXPORTS, "gg_run"] if pyabi.usable() else _EXPORTS
+    linked = Linked(obj, Target.host(), exports, {n: known[n] for n in foreign})
     _LINKED.append(linked)
     return linked.address
 
 
 _LINKED: list[Linked] = []
+_EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker"]
 
 
 def _outside() -> dict[str, int]:

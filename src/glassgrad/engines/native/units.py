@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from glassgrad.engines.native.aside import each
 from glassgrad.engines.native.cache import ObjectCache, compiled
 from glassgrad.engines.native.emit import Module
 from glassgrad.engines.native.target import Target
@@ -50,8 +51,12 @@ def units(module: Module) -> list[Unit]:
 def assembled(
     units: Sequence[Unit], target: Target, cache: ObjectCache
 ) -> tuple[list[bytes], bool]:
-    """The object of each unit, and whether all came from the cache."""
-    made = [compiled(u.text, target, cache, __version__, u.level) for u in units]
+    """The object of each unit, made by two threads, and whether all came from the cache."""
+
+    def one(i: int) -> tuple[bytes, bool]:
+        return compiled(units[i].text, target, cache, __version__, units[i].level)
+
+    made = each(one, len(units))
     return [obj for obj, _ in made], all(hit for _, hit in made)
 
 
