@@ -31,10 +31,11 @@ def glassgrad(count: int) -> Step:
     import llvmlite.binding  # noqa: F401
 
     import glassgrad as gg
+    import glassgrad.engines.compare
     import glassgrad.engines.native.program
 
-    f = chain(count, np.sin, np.cos)
-    return lambda: gg.jit(gg.value_and_grad(f))(AT)
+    f, jit, slope = chain(count, np.sin, np.cos), gg.jit, gg.value_and_grad
+    return lambda: jit(slope(f))(AT)
 
 
 def jax_jit(count: int) -> Step:

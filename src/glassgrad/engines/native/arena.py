@@ -3,7 +3,7 @@
 Two buffers may share bytes when no moment needs both. Offsets are chosen first-fit, largest buffer
 first, which is within a few per cent of the best for the graphs of training steps. Where there are
 very many, the small ones share places of their own size, which takes no longer for each; or all do,
-where that needs less.
+where that needs less, or where all are of one size: then nothing needs less.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from heapq import heappop, heappush
 ALIGNMENT = 64
 _FITTED = 512  # the largest buffers are placed with care, in quadratic time
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
-_SMALL, _SMALL_FITTED = 1024, 64  # bytes; of buffers so small, so many are placed with care
 SLACK = 64  # so that a whole vector may be read past the last element
 
 
@@ -47,13 +46,14 @@ def plan(intervals: list[Interval]) -> tuple[list[int], int]:
     >>> plan([Interval(100, 0, 1), Interval(100, 1, 2), Interval(100, 2, 3)])
     ([0, 192, 0], 384)
     """
-    found = _plan(intervals)
-    if len(intervals) <= _FITTED:
+    alike = len({padded(i.size) for i in intervals}) == 1
+    found = None if alike else _plan(intervals)
+    if found is not None and len(intervals) <= _FITTED:
         return found
     columns = _columns(intervals)
     together = [_hull(intervals, column) for column in columns]
     starts, size = _plan(together)
-    if size >= found[1]:
+    if found is not None and size >= found[1]:
         return found
     offsets = [0] * len(intervals)
     for start, column in zip(starts, columns):
