@@ -48,8 +48,9 @@ def test_a_peer_that_loses_digits_is_seen(monkeypatch):
 
 @pytest.mark.parametrize("path", sorted(FOUND.glob("*.json")), ids=lambda p: p.stem)
 def test_what_was_wrong_once(path):
-    graph = load(path)
-    assert wrong(graph, replace(PLAIN, stored=True, donated=True)) is None
+    way = replace(PLAIN, stored=True, donated=True)
+    for tiny in (False, True):
+        assert wrong(load(path), replace(way, tiny=tiny)) is None
 
 
 def test_one_wrong_element_is_seen():

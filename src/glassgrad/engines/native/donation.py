@@ -73,7 +73,7 @@ class Donation:
             return True
         if isinstance(step, Reduction) and any(x.buffer is argument for x in loads([step.operand])):
             return True
-        written = {normal(s.view) for s in step.stores if s.buffer is result}
+        written = [normal(s.view) for s in step.stores if s.buffer is result]
         read = [x for x in loads(step.roots()) if x.buffer is argument]
         return len(written) > 1 or any(
             isinstance(x, Gather) or normal(x.view) not in written for x in read
@@ -93,13 +93,16 @@ class Donation:
         self.copies.append(Loop(nodes[:1], [Store(Load(result, whole), final, whole)]))
 
     def _drop_idle(self, result: Buffer) -> None:
-        """Takes out the stores of elements where they lie already."""
+        """Takes out the stores of elements where they lie already: the first that would be made."""
         argument = self.pairs[result]
         for step in self.steps:
-            for store in list(step.stores) if isinstance(step, Loop) else ():
-                if store.buffer is result and _is_read(store, argument):
-                    step.stores.remove(store)
-                    self.idle.setdefault(result, []).append((step, store))
+            if result not in step.writes():
+                continue
+            for store in [s for s in step.stores if s.buffer is result]:
+                if not isinstance(step, Loop) or not _is_read(store, argument):
+                    return
+                step.stores.remove(store)
+                self.idle.setdefault(result, []).append((step, store))
 
     def _read_first(self, result: Buffer) -> None:
         """What a scatter reads from the argument is read, and kept, before it begins."""

@@ -117,7 +117,7 @@ class NativeProgram(Calling):
     def _planned(self) -> tuple[Planner, list[Step], Layout, int]:
         planner = Planner(self.outputs, self.inputs)
         donation = Donation(planner.plan(), self.donated, self.target)
-        steps = in_row_blocks(donation.settled(), donation.pairs)
+        steps = in_row_blocks(donation.settled(), donation.pairs, donation.copies)
         return planner, steps, Layout(steps, self.target), len(donation.copies)
 
     @property

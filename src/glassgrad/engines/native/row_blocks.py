@@ -39,12 +39,16 @@ _WAITING = 8  # steps that may be put off until the rows are done
 Pairs = Mapping[Buffer, Buffer]
 
 
-def in_row_blocks(steps: Sequence[Step], pairs: Pairs) -> list[Step]:
-    """The steps, with those over the same rows joined; `pairs` lie in the same memory."""
+def in_row_blocks(steps: Sequence[Step], pairs: Pairs, copies: Sequence[Step] = ()) -> list[Step]:
+    """The steps, with those over the same rows joined; `pairs` lie in the same memory.
+
+    The `copies` stay at the end: they write over what any step may read.
+    """
+    steps = [s for s in steps if s not in copies]
     if not any(_starts(s) for s in steps):
-        return list(steps)
+        return [*steps, *copies]
     users: dict[Buffer, set[Step]] = {}
-    for step in steps:
+    for step in (*steps, *copies):
         for b in (*step.reads(), *step.writes()):
             users.setdefault(b, set()).add(step)
     found: list[Step] = []
@@ -64,7 +68,7 @@ def in_row_blocks(steps: Sequence[Step], pairs: Pairs) -> list[Step]:
                 group.later.append(step)
         waiting.extendleft(reversed(group.later))
         found += group.joined(users)
-    return found
+    return [*found, *copies]
 
 
 def _rows(step: Step) -> int:

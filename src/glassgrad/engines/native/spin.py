@@ -250,6 +250,9 @@ class _Body:
         """The tree of a reduction in memory: chains of lanes, then the lanes by halves."""
         op = node.op
         assert isinstance(op, Reduce)
+        if not x.size:
+            nothing = self.number(KINDS[op.kind].identity(node.dtype), node.dtype)
+            return scalars([nothing] * node.size, node.shape)
         if op.kind in ("any", "all"):
             x = self.elementwise_cast(x)
         dims = [n for n in node.inputs[0].shape[max(op.axes) + 1 :] if n != 1]
