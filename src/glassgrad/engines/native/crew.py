@@ -6,15 +6,16 @@ run that part. The caller takes parts from the front, the workers from the back,
 in its cache what it wrote in the step before. The caller runs whatever is left itself: a worker
 that sleeps, or that the system does not run, is not waited for, unless it has begun a part.
 
-A worker without work looks at the ticket for a moment, then sleeps on a lock of its own. A second
-caller does not wait for the crew: it runs its parts alone.
+A worker without work looks at the ticket for a moment, then sleeps on a lock of its own. One that
+finds itself on its caller's processor sleeps too, to be woken on another. A second caller does not
+wait for the crew: it runs its parts alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from glassgrad.engines.native import atomic
+from glassgrad.engines.native import atomic, placement
 from glassgrad.engines.native.clock import now
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.runtime import need, python
@@ -25,9 +26,10 @@ TICKET, DONE, JOB, BUSY, ADMITTED, READY = 0, 64, 128, 192, 256, 264  # in the c
 MAIN, NEXT, STATE, ASK = 200, 208, 216, 224  # of the main thread, for interrupts
 WAITS, WAIT_LOCK = 72, 272  # whether the caller sleeps, and on what
 BALANCE, ALONE_UNTIL, REST = 280, 288, 296  # nanoseconds: saved of late; rests until, for
-ASLEEP = 320  # a word for each worker
-LOCKS = ASLEEP + 8 * MOST
-BYTES = LOCKS + 8 * MOST
+HOME = 304  # the processor of the caller
+ASLEEP = 320  # from here on words for each worker
+LOCKS, THREADS, LAST, KEPT_OFF, MASKS = (ASLEEP + 8 * MOST * i for i in range(1, 6))
+BYTES = MASKS + placement.MASK * MOST
 CREW = "crew"  # the symbol of that memory
 
 _LOOKS = 3000  # at the ticket, before a worker sleeps: some 100 microseconds
@@ -38,6 +40,7 @@ _SPINS = 1000  # of the caller that waits for a last part, before it sleeps
 
 def emit_crew(module: Module) -> list[str]:
     """The functions ``gg_share`` and ``gg_worker``; their names."""
+    placement.emit_keep_off(module)
     _emit_wake(module)
     _emit_share(module)
     _emit_worker(module)
@@ -91,6 +94,7 @@ def _emit_share(module: Module) -> None:
     need(f, atomic.swap_if(f, word(f, BUSY), f.index(0), f.index(1)), alone)
     atomic.write(f, function, word(f, JOB))
     atomic.write(f, context, word(f, JOB, 1))
+    atomic.write(f, placement.processor(f), word(f, HOME))
     atomic.write(f, f.index(0), word(f, DONE))
     number = f.binary("lshr", atomic.read(f, I64, word(f, TICKET)), 32) + 1
     atomic.write(f, f.binary("or", f.binary("shl", number, 32), count), word(f, TICKET))
@@ -125,6 +129,7 @@ def _take(
     need(f, f.compare("ult", front, back), out)
 
     def run() -> None:
+        atomic.write(f, placement.processor(f), word(f, HOME))
         f.call_pointer(function, VOID, context, front)
         _counted(f, mine)
         f.branch(f.call("gg_pulse", I1), drop)
@@ -190,24 +195,35 @@ def _weigh(f: Function, spent: Value, waited: Value, own: Value, others: Value) 
 
 
 def _emit_wake(module: Module) -> None:
-    """``void (count)``: wakes those of the first workers that sleep."""
+    """``void (count)``: wakes those of the first workers that sleep, on other processors."""
     f = module.function("gg_wake", VOID, [I64])
+    here = placement.processor(f)
 
     def one(i: Value) -> None:
         asleep = word(f, ASLEEP, i)
 
         def wake() -> None:
             had = atomic.exchange(f, asleep, f.index(0))
-            lock = f.load(PTR, word(f, LOCKS, i))
-            f.branch(
-                f.compare("ne", had, 0),
-                lambda: python(f, "PyThread_release_lock", VOID, lock) and None,
-            )
+            f.branch(f.compare("ne", had, 0), call)
+
+        def call() -> None:
+            f.branch(f.compare("eq", f.load(I64, word(f, LAST, i)), here), keep_off)
+            python(f, "PyThread_release_lock", VOID, f.load(PTR, word(f, LOCKS, i)))
+
+        def keep_off() -> None:
+            thread, mask = f.load(I64, word(f, THREADS, i)), _mask(f, i)
+            kept_off = f.call("gg_keep_off", I1, thread, here, mask)
+            f.store(f.cast("zext", kept_off, I64), word(f, KEPT_OFF, i))
 
         f.branch(f.compare("ne", atomic.read(f, I64, asleep), 0), wake)
 
     f.loop(0, f.params[0], 1, one)
     f.ret()
+
+
+def _mask(f: Function, worker: Value) -> Value:
+    """Where it is kept on which processors a worker may run."""
+    return f.at(word(f, MASKS), I8, worker * placement.MASK)
 
 
 # -- a worker -----------------------------------------------------------------
@@ -225,7 +241,7 @@ def _emit_worker(module: Module) -> None:
         ticket = atomic.read(f, I64, word(f, TICKET))
         f.branch(
             _has_work(f, ticket, me),
-            lambda: _work(f, ticket, looks),
+            lambda: _work(f, ticket, me, looks),
             lambda: _look_or_sleep(f, me, looks),
         )
 
@@ -239,7 +255,7 @@ def _has_work(f: Function, ticket: Value, me: Value) -> Value:
     return f.compare("ult", front, back) & admitted
 
 
-def _work(f: Function, ticket: Value, looks: Value) -> None:
+def _work(f: Function, ticket: Value, me: Value, looks: Value) -> None:
     """Takes the last part that is left, and runs it."""
     function, context = (atomic.read(f, PTR, word(f, JOB, i)) for i in range(2))
     last = _parts(f, ticket)[1] - 1
@@ -257,7 +273,18 @@ def _work(f: Function, ticket: Value, looks: Value) -> None:
         release = "PyThread_release_lock"
         f.branch(f.compare("ne", had, 0), lambda: python(f, release, VOID, lock) and None)
 
-    f.branch(atomic.swap_if(f, word(f, TICKET), ticket, ticket - 1), run)
+    f.branch(
+        _in_the_way(f),
+        lambda: _sleep(f, me, looks),
+        lambda: f.branch(atomic.swap_if(f, word(f, TICKET), ticket, ticket - 1), run),
+    )
+
+
+def _in_the_way(f: Function) -> Value:
+    """Whether this is the processor that the caller runs on."""
+    here = placement.processor(f)
+    same = f.compare("eq", here, atomic.read(f, I64, word(f, HOME)))
+    return same & f.compare("sge", here, 0)
 
 
 def _look_or_sleep(f: Function, me: Value, looks: Value) -> None:
@@ -271,14 +298,20 @@ def _look_or_sleep(f: Function, me: Value, looks: Value) -> None:
 def _sleep(f: Function, me: Value, looks: Value) -> None:
     """Until woken; work that came meanwhile is seen here, or its caller sees the sleeper."""
     asleep = word(f, ASLEEP, me)
+    f.store(placement.processor(f), word(f, LAST, me))
     atomic.exchange(f, asleep, f.index(1))
     atomic.fence(f)
     f.store(f.index(0), looks)
-    missed = _has_work(f, atomic.read(f, I64, word(f, TICKET)), me)
+    missed = _has_work(f, atomic.read(f, I64, word(f, TICKET)), me) & ~_in_the_way(f)
 
     def rest() -> None:
         lock = f.load(PTR, word(f, LOCKS, me))
         python(f, "PyThread_acquire_lock", I32, lock, f.const(I32, 1))
+        f.branch(f.compare("ne", f.load(I64, word(f, KEPT_OFF, me)), 0), let_go)
+
+    def let_go() -> None:
+        f.store(f.index(0), word(f, KEPT_OFF, me))
+        placement.let_go(f, f.load(I64, word(f, THREADS, me)), _mask(f, me))
 
     def take_back() -> None:  # unless a caller has done so, and has opened the lock
         had = atomic.exchange(f, asleep, f.index(0))

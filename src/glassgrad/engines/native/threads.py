@@ -69,7 +69,8 @@ def start() -> None:
             _set(crew.WAIT_LOCK, _closed_lock())
         while _running < helpers:
             _set(crew.LOCKS + 8 * _running, _closed_lock())
-            _thread.start_new_thread(worker, (_running,))
+            _set(crew.LAST + 8 * _running, -1)
+            _set(crew.THREADS + 8 * _running, _thread.start_new_thread(worker, (_running,)))
             _running += 1
         now = {crew.BALANCE: 0, crew.ALONE_UNTIL: 0, crew.REST: crew.SHORTEST}
         for offset, value in {**now, crew.ADMITTED: helpers, crew.READY: 1}.items():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from glassgrad.engines.native import atomic, clock, pyabi, threads
+from glassgrad.engines.native import atomic, clock, placement, pyabi, threads
 from glassgrad.engines.native.arena import Arena
 from glassgrad.engines.native.aside import finished
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
@@ -60,7 +60,7 @@ _EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker"]
 
 def _outside() -> dict[str, int]:
     """What the crew's code names; a lock's functions are 0 where this Python has none."""
-    found = {CREW: threads.MEMORY, **clock.addresses()}
+    found = {CREW: threads.MEMORY, **clock.addresses(), **placement.addresses()}
     for name in ("PyThread_acquire_lock", "PyThread_release_lock", "PyThread_get_thread_ident"):
         code = getattr(getattr(ctypes, "pythonapi", None), name, None)
         found[name] = 0 if code is None else ctypes.cast(code, ctypes.c_void_p).value or 0
