@@ -215,25 +215,38 @@ def test_the_number_of_threads():
             gg.threads(wrong)
 
 
+SECOND, FIRST = "0::/a/b\n", "3:cpu,cpuacct:/a\n0::/\n"
+CPUS = "devices/system/cpu"
+
+
 @pytest.mark.parametrize(
-    ("files", "expected"),
+    ("group", "files", "expected"),
     [
-        ({}, 4),
-        ({"cpu.max": "max 100000"}, 4),
-        ({"cpu.max": "150000 100000"}, 2),
-        ({"cpu.max": "20000 100000"}, 1),
-        ({"cpu.cfs_quota_us": "300000", "cpu.cfs_period_us": "100000"}, 3),
-        ({"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000"}, 4),
-        ({f"cpu{i}/topology/thread_siblings_list": f"{i % 2},{i % 2 + 2}" for i in range(4)}, 2),
+        (SECOND, {}, 4),
+        (SECOND, {"fs/cgroup/cpu.max": "max 100000"}, 4),
+        (SECOND, {"fs/cgroup/cpu.max": "150000 100000"}, 2),
+        (SECOND, {"fs/cgroup/a/cpu.max": "20000 100000"}, 1),
+        (SECOND, {"fs/cgroup/a/b/cpu.max": "300000 100000"}, 3),
+        (
+            SECOND,
+            {"fs/cgroup/a/b/cpu.max": "300000 100000", "fs/cgroup/a/cpu.max": "200000 100000"},
+            2,
+        ),
+        (FIRST, {"cfs_quota_us": "300000", "cfs_period_us": "100000"}, 3),
+        (FIRST, {"cfs_quota_us": "-1", "cfs_period_us": "100000"}, 4),
+        (SECOND, {f"{CPUS}/cpu{i}/topology/thread_siblings_list": f"{i % 2}" for i in range(4)}, 2),
     ],
 )
-def test_the_cores_that_a_process_may_use(files, expected, monkeypatch):
-    def content(name):
-        return next((text for end, text in files.items() if name.endswith(f"/{end}")), None)
-
-    monkeypatch.setattr(threads, "_content", content)
+def test_the_cores_that_a_process_may_use(group, files, expected, monkeypatch, tmp_path):
+    written = {"proc/self/cgroup": group}
+    for name, text in files.items():
+        place = f"fs/cgroup/cpu/a/cpu.{name}" if name.startswith("cfs") else name
+        written[f"sys/{place}"] = text
+    for name, text in written.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    assert threads.cores.__wrapped__() == expected
+    assert threads.cores.__wrapped__(tmp_path) == expected
 
 
 def run(code):

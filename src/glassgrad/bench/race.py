@@ -1,13 +1,16 @@
 """Contenders in turn, each in a process of its own, on the same machine at the same time.
 
 The rounds of all contenders are interleaved, so that a machine that slows down for a while slows
-all of them. Before the race all must agree on the numbers of the first steps.
+all of them. Each round begins when the threads of the one before sleep, with steps that are not
+timed, for the same length of time for all. Before the race all must agree on the numbers of the
+first steps.
 """
 
 from __future__ import annotations
 
 import random
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from glassgrad.bench.process import Failed, Worker
 from glassgrad.bench.workload import OWN, Contenders, Options, Report, Row, against_best
 
 ROUND = 0.001  # seconds; short, so that most rounds are not interrupted
-BUDGET, QUICK_BUDGET = 20.0, 0.3  # seconds for the timed rounds of a workload
+BUDGET, QUICK_BUDGET = 20.0, 0.3  # seconds for the rounds of a workload
 MOST, FEWEST = 1000, 3  # rounds of a contender
 
 
@@ -40,9 +43,8 @@ class Race:
         with ExitStack() as stack:
             workers, left_out = self.ready(options, stack)
             steps = {w: calibrated(w, ROUND) for w in workers}
-            once = 2 * sum(w.seconds(n) for w, n in steps.items())  # a round warms up first
             budget = QUICK_BUDGET if options.quick else BUDGET
-            rounds = max(FEWEST, min(MOST, int(budget / once)))
+            rounds = max(FEWEST, min(MOST, int(budget / lap(steps))))
             times: dict[str, list[float]] = {w.name: [] for w in workers}
             order = random.Random(0)
             for _ in range(rounds):
@@ -74,6 +76,14 @@ class Race:
             for i, (a, b) in enumerate(zip(steps, theirs, strict=True)):
                 if differ(a, b, self.relative, self.absolute):
                     raise Failed(f"{self.name}, step {i}: {name} computes {b}, but {first} {a}")
+
+
+def lap(steps: Mapping[Worker, int]) -> float:
+    """How long one round of everybody takes, with all that is not timed."""
+    start = time.perf_counter()
+    for worker, count in steps.items():
+        worker.seconds(count)
+    return time.perf_counter() - start
 
 
 def calibrated(worker: Worker, length: float) -> int:

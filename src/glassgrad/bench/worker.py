@@ -1,7 +1,9 @@
 """The process of one contender: `python -m glassgrad.bench.worker W4 glassgrad`.
 
 It sets the contender up, prints the digests of its first steps, and then answers each line: for a
-number n, how many seconds n steps took. What libraries print goes to standard error.
+number n, how many seconds n steps took. It answers when its threads sleep: those of many libraries
+wait awake for more work, OpenBLAS's for a tenth of a second, and would take a core from whoever is
+next. What libraries print goes to standard error.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from glassgrad.bench.digest import digest
 from glassgrad.bench.workload import Step, workload
 
 CHECKED_STEPS = 5
-WARM_UP = 0.0005  # seconds
+WARM_UP = 0.005  # seconds
+PAUSE, MOST_PAUSES = 0.002, 200  # seconds in which nothing is computed, and how often it is tried
 
 
 def main(name: str, contender: str) -> None:
@@ -25,13 +28,16 @@ def main(name: str, contender: str) -> None:
     step = workload(name).contenders[contender].setup()
     print(json.dumps([digest(step()) for _ in range(CHECKED_STEPS)]), file=answers, flush=True)
     for line in sys.stdin:
-        print(seconds(step, int(line)), file=answers, flush=True)
+        taken = seconds(step, int(line))
+        come_to_rest()
+        print(taken, file=answers, flush=True)
 
 
 def seconds(step: Step, count: int) -> float:
-    """How long `count` steps take, after some that warm the caches.
+    """How long `count` steps take, after some for as long as `WARM_UP`, whoever it is.
 
-    Meanwhile the threads of whoever ran before go to sleep: many wait for work awake for a while.
+    A training run makes its steps one after the other; the first ones after a pause wake threads
+    that sleep, and find cold caches.
     """
     turns = range(count)
     warm = time.perf_counter() + WARM_UP
@@ -42,6 +48,15 @@ def seconds(step: Step, count: int) -> float:
     for _ in turns:
         step()
     return time.perf_counter() - start
+
+
+def come_to_rest() -> None:
+    """Waits until no thread of this process computes, for a while at most."""
+    for _ in range(MOST_PAUSES):
+        before = time.process_time()
+        time.sleep(PAUSE)
+        if time.process_time() - before < PAUSE / 10:
+            return
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glassgrad.engines.groups import control_groups
+
 NO_LIMIT = 1 << 60  # what is larger stands for no limit
 
 
@@ -61,30 +63,18 @@ def _limits(root: Path) -> Iterator[tuple[int, int, Path]]:
 
     File pages that nobody needs at the moment do not count as used: they go when room is wanted.
     """
-    for folder, limit, used, idle in _groups(root):
-        for group in (folder, *folder.parents):
-            allowed, taken = _number(group / limit), _number(group / used)
-            if allowed is not None and taken is not None and allowed < NO_LIMIT:
-                idle_pages = _figures(group / "memory.stat", 1).get(idle, 0)
-                yield allowed, taken - idle_pages, group / limit
-            if group.name == "cgroup":
-                break
+    for group, second in control_groups("memory", root):
+        limit, used, idle = _FILES[second]
+        allowed, taken = _number(group / limit), _number(group / used)
+        if allowed is not None and taken is not None and allowed < NO_LIMIT:
+            idle_pages = _figures(group / "memory.stat", 1).get(idle, 0)
+            yield allowed, taken - idle_pages, group / limit
 
 
-def _groups(root: Path) -> Iterator[tuple[Path, str, str, str]]:
-    """The folders of this process's groups, of both kinds, and where each keeps its figures."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    top = root / "sys/fs/cgroup"
-    for line in lines:
-        _, kinds, path = line.split(":", 2)
-        if kinds == "":
-            yield top / path.strip("/"), "memory.max", "memory.current", "inactive_file"
-        elif "memory" in kinds.split(","):
-            files = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
-            yield top / "memory" / path.strip("/"), *files
+_FILES = {  # by whether the group is of the second version: limit, use, idle pages
+    True: ("memory.max", "memory.current", "inactive_file"),
+    False: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 def _number(path: Path) -> int | None:

@@ -11,10 +11,13 @@ import _thread
 import ctypes
 import os
 import threading
+from collections.abc import Iterator
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
+from glassgrad.engines.groups import control_groups
 from glassgrad.engines.native import crew
 
 _lock = threading.Lock()
@@ -124,36 +127,33 @@ if hasattr(os, "register_at_fork"):
 
 
 @cache
-def cores() -> int:
+def cores(root: Path = Path("/")) -> int:
     """The physical cores that this process may use."""
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     logical = set(range(os.cpu_count() or 1)) if usable is None else usable
-    physical = len({_siblings(cpu) for cpu in logical})
-    quota = _quota()
-    return max(1, physical if quota is None else min(physical, int(quota + 0.5)))
+    physical = len({_siblings(cpu, root) for cpu in logical})
+    quota = min(_quotas(root), default=inf)
+    return max(1, int(min(physical, quota + 0.5)))
 
 
-def _siblings(cpu: int) -> str:
+def _siblings(cpu: int, root: Path) -> str:
     """The logical processors of one core, as the system writes them."""
-    name = f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-    return _content(name) or str(cpu)
+    file = root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+    return _content(file) or str(cpu)
 
 
-def _quota() -> float | None:
-    """The processors' worth of time that a container may use; None where that is not limited."""
-    both = (_content("/sys/fs/cgroup/cpu.max") or "").split()
-    if not both:
-        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        both = [_content(f"/sys/fs/cgroup/cpu/{name}") or "" for name in names]
+def _quotas(root: Path) -> Iterator[float]:
+    """The processors' worth of time that the containers around this process may use."""
+    for group, second in control_groups("cpu", root):
+        names = ("cpu.max",) if second else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        words = " ".join(_content(group / name) for name in names).split()
+        if len(words) == 2 and all(word.isdigit() for word in words):
+            quota, period = map(int, words)
+            yield quota / period if period else inf
+
+
+def _content(file: Path) -> str:
     try:
-        quota, period = (float(x) for x in both)
-    except ValueError:
-        return None
-    return quota / period if quota > 0 and period > 0 else None
-
-
-def _content(name: str) -> str | None:
-    try:
-        return Path(name).read_text().strip()
+        return file.read_text(encoding="ascii").strip()
     except OSError:
-        return None
+        return ""
