@@ -44,7 +44,7 @@ def emit_keep_off(module: Module) -> None:
     `saved` are `MASK` bytes for what it may use by right. False where it has no other processor, or
     may not use this one anyway: nothing is changed then.
     """
-    f = module.function("gg_keep_off", I1, [I64, I64, PTR], "internal")
+    f = module.function("gg_keep_off", I1, [I64, I64, PTR])
     thread, cpu, saved = f.params
     if not addresses():
         f.ret(f.const(I1, 0))
