@@ -144,19 +144,17 @@ def test_a_worker_that_slept_on_its_callers_processor_wakes_on_another():
     (worker, *_) = started(2) or [0]
     only(0, {first})
     only(worker, {first})
-    parted = len(may) < 2
-    for _ in range(100):  # until it has come there, and sleeps
+    while may and last() != first:  # until it sleeps there
+        gg.threads(2)  # the crew does not rest
         step(x)
-        time.sleep(0.002)
-        if last() == first:
-            break
+        time.sleep(0.01)
     only(worker, may)
+    gg.threads(2)
+    step(x)
     for _ in range(1000):
-        step(x)
-        time.sleep(0.002)
-        parted = parted or last() not in (first, -1)
-        if parted:
+        if len(may) < 2 or last() != first:
             break
-    print(parted)
+        time.sleep(0.005)
+    print(len(may) < 2 or last() != first)
     """
     assert run(STEP + code) == ["True"]
