@@ -38,13 +38,12 @@ SHORTEST, _LONGEST = 20_000_000, 640_000_000  # rests, each twice the one before
 _SPINS = 1000  # of the caller that waits for a last part, before it sleeps
 
 
-def emit_crew(module: Module) -> list[str]:
-    """The functions ``gg_share``, ``gg_worker`` and ``gg_keep_off``; their names."""
+def emit_crew(module: Module) -> None:
+    """The functions ``gg_share``, ``gg_worker`` and ``gg_keep_off``."""
     placement.emit_keep_off(module)
     _emit_wake(module)
     _emit_share(module)
     _emit_worker(module)
-    return ["gg_share", "gg_worker", "gg_keep_off"]
 
 
 def word(f: Function, offset: int, index: Value | int = 0) -> Value:

@@ -38,7 +38,7 @@ def assembled() -> tuple[bytes, list[str]]:
         _emit_take, _emit_give, *[_emit_run] * usable, emit_now,
         lambda module: emit_pulse(module, usable), emit_crew,
     ]  # fmt: skip
-    what = "calls under way" + " of builtins" * usable
+    what = "calls under way" + " of builtins" * usable + " placed" * bool(placement.addresses())
     return shared_object(ObjectCache(user_cache_folder()), what, Target.host(), parts, level=0)
 
 
@@ -55,7 +55,7 @@ def addresses() -> dict[str, int]:
 
 
 _LINKED: list[Linked] = []
-_EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker"]
+_EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker", "gg_keep_off"]
 
 
 def _outside() -> dict[str, int]:
