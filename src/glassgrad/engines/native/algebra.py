@@ -111,6 +111,7 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
         self.fused = function.target.fma
         self._memo: dict[Any, Any] = {}
         self._negated: dict[str, Lanes] = {}
+        self._sizes: set[str] = set()
         self._block = function.block
 
     # -- values and memory of what was computed ---------------------------------------------
@@ -347,8 +348,15 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
     def abs(self, x: Lanes) -> Lanes:
         """|x|; of the most negative integer, itself."""
         if x.dtype.kind == "f":  # |-x| is |x|, and so is whatever is computed from it
-            return self._intrinsic("llvm.fabs", self._negated.get(x.value.text, x))
+            found = self._intrinsic("llvm.fabs", self._negated.get(x.value.text, x))
+            self._sizes.add(found.value.text)
+            return found
         return x if x.dtype.kind in "ub" else self.where(self.less(x, 0), -x, x)
+
+    def is_minus_a_size(self, x: Lanes) -> bool:
+        """Whether it is known that x is -|y| of some y."""
+        size = self._negated.get(x.value.text)
+        return size is not None and size.value.text in self._sizes
 
     def sign(self, x: Lanes) -> Lanes:
         """-1, 0 or 1; NaN of NaN."""

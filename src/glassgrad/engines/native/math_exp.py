@@ -60,13 +60,16 @@ def reduce(
     x: Lanes,
     low: Lanes | float = 0.0,
     polynomial: tuple[float, ...] = (),
-    bounds: tuple[float, float] | None = None,
+    bounds: tuple[float | None, float | None] | None = None,
 ) -> Reduced:
-    """The reduced argument of x + low, clamped to where the result is neither 0 nor infinite."""
+    """The reduced argument of x + low, clamped to where the result is neither 0 nor infinite.
+
+    A bound of None says that x does not go beyond that anyway.
+    """
     table, magic = TABLES[x.dtype], k.format(x).magic
-    least, most = bounds or (table.low, table.high)
-    x = k.where(k.less(x, least), least, x)
-    x = k.where(k.less(most, x), most, x)
+    least, most = bounds or (table.low, None if k.is_minus_a_size(x) else table.high)
+    x = x if least is None else k.where(k.less(x, least), least, x)
+    x = x if most is None else k.where(k.less(most, x), most, x)
     shifted = k.fma(x, LOG2_E, magic)
     n = shifted - magic
     exact = k.fma(n, -table.ln2_high, x)

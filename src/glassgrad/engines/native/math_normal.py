@@ -75,5 +75,6 @@ def _size(k: LLVMAlgebra, x: Lanes) -> Lanes:
 
 def _bell(k: LLVMAlgebra, size: Lanes) -> Lanes:
     """exp(-size**2/2), of the square's low part too."""
-    square = exact_product(k, size, size)
-    return math_exp.scaled(k, math_exp.reduce(k, -0.5 * square.high, -0.5 * square.low))
+    half = exact_product(k, -0.5 * size, size)
+    never = None, None  # of END, too, the result is a number
+    return math_exp.scaled(k, math_exp.reduce(k, half.high, half.low, bounds=never))

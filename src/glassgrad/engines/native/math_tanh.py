@@ -56,8 +56,19 @@ def silu(k: LLVMAlgebra, x: Lanes) -> Lanes:
     return k.where(k.less(x, 0), below, x * inverse)
 
 
+def sigmoid_slope(k: LLVMAlgebra, x: Lanes) -> Lanes:
+    """e/(1 + e)**2 with e = exp(-|x|), by the one division of sigmoid and silu."""
+    e = k.exp(-k.abs(x))
+    inverse = 1 / (1 + e)
+    return e * inverse * inverse
+
+
 class SoftGates:
     """The gates of an algebra of machine code that are more than their body."""
+
+    def sigmoid_slope(self: LLVMAlgebra, x: Lanes) -> Lanes:  # pyright: ignore
+        """sigmoid(x)·sigmoid(-x); shares exp(-|x|) and a division with sigmoid."""
+        return self.shared("sigmoid_slope", x, sigmoid_slope)
 
     def silu(self: LLVMAlgebra, x: Lanes) -> Lanes:  # pyright: ignore
         """x·sigmoid(x); shares exp(-|x|) with sigmoid."""
