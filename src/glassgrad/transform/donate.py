@@ -16,24 +16,26 @@ from glassgrad.graph.node import Node
 from glassgrad.transform.trace import argument_names, label_of
 from glassgrad.transform.tree import Tree
 
-Donated = tuple[int | str, ...]
+Chosen = tuple[int | str, ...]
+"""Positions and names of arguments."""
+
 Aval = tuple[Any, ...]  # shape and dtype; empty for what is no array
 
 
-def as_donated(donate: int | str | Sequence[int | str]) -> Donated:
+def as_chosen(given: int | str | Sequence[int | str], option: str) -> Chosen:
     """Positions and names of arguments as a tuple.
 
-    >>> as_donated(0)
+    >>> as_chosen(0, "donate")
     (0,)
     """
-    found: Donated = (donate,) if isinstance(donate, int | str) else tuple(donate)
+    found: Chosen = (given,) if isinstance(given, int | str) else tuple(given)
     if any(isinstance(x, bool) for x in found):
-        raise TypeError(f"donate takes positions and names of arguments, not {donate!r}")
+        raise TypeError(f"{option} takes positions and names of arguments, not {given!r}")
     return found
 
 
 def donated_pairs(
-    f: Callable[..., Any], donate: Donated, given: Tree, inputs: Sequence[Node | None],
+    f: Callable[..., Any], donate: Chosen, given: Tree, inputs: Sequence[Node | None],
     result: Tree, outputs: Sequence[Node],
 ) -> dict[int, int]:  # fmt: skip
     """For each result that takes an argument's memory: its number, and that of the input node.
@@ -41,7 +43,7 @@ def donated_pairs(
     `given` is the structure of (args, kwargs); `inputs` has a node for each leaf, None for a
     switch. Numbers without axes are never donated: they are returned as NumPy scalars.
     """
-    arguments = _chosen(f, donate, given)
+    arguments = chosen_arguments(f, donate, given, "donate")
     number = {leaf: i for i, leaf in enumerate(k for k, x in enumerate(inputs) if x is not None)}
     pairing = _Pairing(result, [_aval(y) for y in outputs], [_aval(x) for x in inputs])
     for tree, start in arguments:
@@ -55,30 +57,32 @@ def _aval(x: Node | None) -> Aval:
     return () if x is None or x.shape == () else (x.shape, x.dtype)
 
 
-def _chosen(f: Callable[..., Any], donate: Donated, given: Tree) -> list[tuple[Tree, int]]:
-    """The donated arguments of a call, each with the number of its first leaf."""
+def chosen_arguments(
+    f: Callable[..., Any], chosen: Chosen, given: Tree, option: str
+) -> list[tuple[Tree, int]]:
+    """The chosen arguments of a call, each with the number of its first leaf."""
     args, kwargs = given.children
     names = argument_names(f, len(args.children))
     count = len(args.children)
-    wanted = {i + count if isinstance(i, int) and i < 0 else i for i in donate}
+    wanted = {i + count if isinstance(i, int) and i < 0 else i for i in chosen}
     labels = [*enumerate(names), *((name, name) for name in kwargs.label)]
     for x in wanted.difference(*labels):
         raise CalculusError(
-            f"gg.jit: donate names argument {x!r}, which this call of {label_of(f)} does not have: "
-            f"it has {', '.join(name for _, name in labels) or 'none'}"
+            f"gg.jit: {option} names argument {x!r}, which this call of {label_of(f)} does not "
+            f"have: it has {', '.join(name for _, name in labels) or 'none'}"
         )
     found: list[tuple[Tree, int]] = []
     at = 0
     for tree, label in zip((*args.children, *kwargs.children), labels):
         if wanted.intersection(label):
             found.append((tree, at))
-        at += size(tree)
+        at += count_leaves(tree)
     return found
 
 
-def size(tree: Tree) -> int:
+def count_leaves(tree: Tree) -> int:
     """The number of leaves."""
-    return 1 if tree.kind == "leaf" else sum(size(child) for child in tree.children)
+    return 1 if tree.kind == "leaf" else sum(count_leaves(child) for child in tree.children)
 
 
 def _parts(tree: Tree, start: int = 0) -> Iterator[tuple[Tree, int]]:
@@ -86,7 +90,7 @@ def _parts(tree: Tree, start: int = 0) -> Iterator[tuple[Tree, int]]:
     yield tree, start
     for child in tree.children:
         yield from _parts(child, start)
-        start += size(child)
+        start += count_leaves(child)
 
 
 class _Pairing:
@@ -103,7 +107,7 @@ class _Pairing:
         """Pairs a container with one of the same structure; where there is none, its parts."""
         if tree.kind in ("leaf", "static"):
             return
-        n = size(tree)
+        n = count_leaves(tree)
         own = self.inputs[start : start + n]
         for place in self.places.get(tree, ()):
             free = self.found.keys().isdisjoint(range(place, place + n))
@@ -114,7 +118,7 @@ class _Pairing:
                 return
         for child in tree.children:
             self.whole(child, start)
-            start += size(child)
+            start += count_leaves(child)
 
     def leaves(self, tree: Tree, start: int) -> None:
         """Pairs what is left over by shape and dtype."""
@@ -122,7 +126,7 @@ class _Pairing:
         for o, aval in reversed(list(enumerate(self.outputs))):
             if o not in self.found:
                 free[aval].append(o)
-        for leaf in range(start, start + size(tree)):
+        for leaf in range(start, start + count_leaves(tree)):
             aval = self.inputs[leaf]
             if aval and leaf not in self.used and free[aval]:
                 self._pair(free[aval].pop(), leaf)
@@ -132,4 +136,4 @@ class _Pairing:
         self.used.add(leaf)
 
 
-__all__ = ["Donated", "as_donated", "donated_pairs"]
+__all__ = ["Chosen", "as_chosen", "chosen_arguments", "count_leaves", "donated_pairs"]

@@ -23,8 +23,15 @@ from glassgrad.graph.node import ACTIVE, Guard, Input, Node, Trace, constant, ne
 from glassgrad.graph.traverse import substitute, topological_order
 from glassgrad.rewrite.pipeline import finish, stabilise
 from glassgrad.transform.anew import MANY, Change, Course, changes, warn_of_many
-from glassgrad.transform.donate import Donated, as_donated, donated_pairs
+from glassgrad.transform.donate import (
+    Chosen,
+    as_chosen,
+    chosen_arguments,
+    count_leaves,
+    donated_pairs,
+)
 from glassgrad.transform.engine import ENGINES, present
+from glassgrad.transform.sizes import Graph, Shape, Sizes, first_axes, varying_axes
 from glassgrad.transform.trace import Function, argument_names, label_of
 from glassgrad.transform.tree import Tree, flatten, paths, unflatten
 
@@ -53,6 +60,7 @@ class Specialisation(NamedTuple):
     result: Tree
     guards: tuple[Any, ...]  # observed values; the program's last outputs are compared with them
     changes: list[Change]  # from the program before
+    any_size: bool = False  # whether it is one for every size, laid out for one
 
 
 class Jit:
@@ -64,7 +72,9 @@ class Jit:
 
     __slots__ = ("__call__", "__dict__", "__weakref__")
 
-    def __init__(self, f: Function, engine: str, check: bool, donate: Donated = ()) -> None:
+    def __init__(
+        self, f: Function, engine: str, check: bool, donate: Chosen = (), batch: Chosen = ()
+    ) -> None:
         if engine not in ENGINES:
             raise CalculusError(f"gg.jit: engine is one of {', '.join(ENGINES)}, not {engine!r}")
         update_wrapper(self, f, updated=())
@@ -72,13 +82,19 @@ class Jit:
         self.engine = engine
         self.check = check
         self.donate = donate
+        self.batch = batch
+        self.sizes = Sizes()
         self.programs: dict[Key, list[Specialisation]] = {}
         self.latest: Course | None = None
         self.__call__: Callable[..., Any] = self._general
 
     def __repr__(self) -> str:
-        count = sum(len(group) for group in self.programs.values())
+        count = len(self._compiled()) + len(self.sizes.made())
         return f"<{label_of(self.f)} compiled for the {self.engine} engine, {count} programs>"
+
+    def _compiled(self) -> list[Specialisation]:
+        """The programs that were compiled for the shapes of their arguments."""
+        return [p for group in self.programs.values() for p in group if not p.any_size]
 
     def _general(self, *args: Any, **kwargs: Any) -> Any:
         """A call of any signature: the program that fits is found, or made."""
@@ -103,7 +119,7 @@ class Jit:
                 values = known.program(arrays)
                 if _holds(known, values):
                     return _result(known, values)
-            made = self._compile(leaves, tree, *traced)
+            made = self._sized(leaves, tree, *traced) or self._compile(leaves, tree, *traced)
             group.append(made)
         return _result(made, made.program(arrays))
 
@@ -114,8 +130,43 @@ class Jit:
         traced = None if group else self._trace(leaves, tree)
         with _making:
             if traced is not None and not group:
-                group.append(self._compile(leaves, tree, *traced))
+                made = self._sized(leaves, tree, *traced) or self._compile(leaves, tree, *traced)
+                group.append(made)
         return self
+
+    def _sized(
+        self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
+        result: Tree, trace: Trace,
+    ) -> Specialisation | None:  # fmt: skip
+        """A program that takes any size along the axes that vary; None where none is called for."""
+        if self.engine != "native" or any(g.node.bound for g in trace.guards):
+            return None
+        kind = (tree, *map(_kind, leaves))
+        shapes = [x.shape for x in inputs]
+        if self.batch:
+            varying = first_axes(self._batch_leaves(leaves, tree), shapes)
+        else:
+            varying = varying_axes(self.sizes.first.setdefault(kind, shapes), shapes)
+        if varying is None:
+            return None
+
+        def again(shapes: Sequence[Shape] | None) -> Graph | None:
+            traced = self._trace(leaves, tree, shapes)
+            return None if any(g.node.bound for g in traced[3].guards) else _finished(*traced[:3])
+
+        graph = _finished(inputs, outputs, result)
+        donated = self._donated(leaves, tree, inputs, result, outputs)
+        program = self.sizes.program(kind, varying, graph, again, donated, label_of(self.f))
+        trace.root().values.clear()
+        return None if program is None else Specialisation(program, result, (), [], True)
+
+    def _batch_leaves(self, leaves: Sequence[Any], tree: Tree) -> set[int]:
+        """Which of the arrays have a batch as their first axis."""
+        chosen = chosen_arguments(self.f, self.batch, tree, "batch")
+        places = {i for part, start in chosen for i in range(start, start + count_leaves(part))}
+        number = count()
+        numbers = [None if isinstance(leaf, bool) else next(number) for leaf in leaves]
+        return {n for i, n in enumerate(numbers) if n is not None and i in places}
 
     def _compile(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
@@ -125,7 +176,7 @@ class Jit:
         final = finish([*outputs, *_closed([g.node for g in guards], inputs, trace)])
         direct = self.engine == "native" and all(g.node.shape == () for g in guards)
         if direct and (call := _direct_call(leaves, tree, result, guards)):
-            chained = sum(map(len, self.programs.values())) < CHAINED
+            chained = len(self._compiled()) < CHAINED
             receiver = self.__call__ if chained else self._general
             takes = [_takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
             donated = {} if guards else self._donated(leaves, tree, inputs, result, outputs)
@@ -143,7 +194,7 @@ class Jit:
         course = Course(tree, _leaf_names(self.f, tree), list(map(_signature, leaves)), guards)
         found = [] if self.latest is None else changes(self.latest, course)
         self.latest = course
-        before = [p for group in self.programs.values() for p in group]
+        before = self._compiled()
         if len(before) == MANY:
             warn_of_many(label_of(self.f), [*(c for p in before for c in p.changes), *found])
         return found
@@ -160,8 +211,11 @@ class Jit:
         return donated_pairs(self.f, self.donate, tree, nodes, result, outputs)
 
     def _trace(
-        self, leaves: Sequence[Any], tree: Tree
+        self, leaves: Sequence[Any], tree: Tree, shapes: Sequence[Shape] | None = None
     ) -> tuple[list[Node], list[Node], Tree, Trace]:
+        """The graph of a call; with `shapes` that of arrays of these shapes, whose values nobody
+        knows.
+        """
         trace = Trace()
         names = _leaf_names(self.f, tree)
         inputs: list[Node] = []
@@ -172,8 +226,10 @@ class Jit:
                 continue
             array = _as_array(leaf)
             dtype = as_dtype(array.dtype, f"argument {name!r}")
-            node = new_input(trace, name, array.shape, dtype)
-            trace.values[node] = array
+            shape = array.shape if shapes is None else shapes[len(inputs)]
+            node = new_input(trace, name, shape, dtype)
+            if shapes is None:
+                trace.values[node] = array
             inputs.append(node)
             handles.append(Array(node, weak=type(leaf) in (int, float)))
         args, kwargs = unflatten(tree, handles)
@@ -209,11 +265,25 @@ class Jit:
         """What was compiled, for each signature, and why more than once."""
         lines = [repr(self)]
         for group in self.programs.values():
-            for number, made in enumerate(group):
+            for number, made in enumerate(p for p in group if not p.any_size):
                 guards = f", {len(made.guards)} guarded values" if made.guards else ""
                 lines.append(f"program {number}{guards}: {made.program.report()}")
                 lines.extend(f"compiled anew: {c.text}" for c in made.changes)
+        for template in self.sizes.made():
+            lines.append(template.program.report())
+            lines.append(f"sizes so far: {template.told()}")
+        lines.extend(f"compiled for each size by itself: {r}" for r in self.sizes.reasons())
         return "\n".join(lines)
+
+
+def _finished(inputs: list[Node], outputs: list[Node], result: Tree) -> Graph:
+    return Graph(inputs, finish(outputs), result)
+
+
+def _kind(leaf: Any) -> Any:
+    """What of an argument's signature is the same for every size."""
+    found = _signature(leaf)
+    return (len(found[0]), found[1]) if isinstance(found, tuple) else found
 
 
 def _closed(nodes: Sequence[Node], inputs: Sequence[Node], trace: Trace) -> list[Node]:
@@ -345,6 +415,7 @@ def jit(
     engine: str = "native",
     check: bool = False,
     donate: int | str | Sequence[int | str] = (),
+    batch: int | str | Sequence[int | str] = (),
 ) -> Any:
     """The function compiled whole: traced at the first call of a signature, then run as a program.
 
@@ -364,11 +435,16 @@ def jit(
     is, and its result is a fresh array. So is every result of the reference engine, and of a
     function that looks at values: whether its course is right is known only after it has run.
 
+    Another extent along some axis compiles once more, but then for every extent: the rows of a
+    batch may be as many as they like. `batch` names arguments whose first axis is a batch, so that
+    the first program is of that kind; it serves all sizes a little slower than one made for a size
+    serves that. `.report()` says where there can be no such program, and why.
+
     >>> import glassgrad as gg, numpy as np
     >>> gg.jit(lambda x: np.sum(x**2), engine="reference")(np.arange(3.0))
     np.float64(5.0)
     """
-    donated = as_donated(donate)
+    chosen = as_chosen(donate, "donate"), as_chosen(batch, "batch")
     if f is None:
-        return lambda function: Jit(function, engine, check, donated)
-    return Jit(f, engine, check, donated)
+        return lambda function: Jit(function, engine, check, *chosen)
+    return Jit(f, engine, check, *chosen)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glassgrad.engines.native.extents import NONE, Extents
-from glassgrad.engines.native.labels import in_order, is_outer
+from glassgrad.engines.native.labels import in_order, is_outer, label_groups, sizes
 from glassgrad.engines.native.later import postponed
 from glassgrad.engines.native.long_sums import in_levels
 from glassgrad.engines.native.sparse_rows import by_rows
@@ -40,13 +40,36 @@ def expanded(outputs: Sequence[Node], extents: Extents = NONE) -> list[Node]:
     a product whose result interleaves its axes is an ordered one, transposed; partial sums are a
     loop; long reductions are cut into parts; of row-sparse gradients only the rows are computed.
     """
-    outputs = by_rows(inlined(outputs))
+    outputs = by_rows(inlined(outputs), extents)
     order = topological_order(outputs)
     if any(_is_composite(n) or _is_turned(n) for n in order):
         expander = _Expander(order, outputs)
         new = rebuild(outputs, {}, expander.change, rule="lowering")
         outputs = [new[y] for y in outputs]
-    return in_levels(outputs, extents)
+    return in_levels(_rows_first(outputs, extents), extents)
+
+
+def _rows_first(outputs: Sequence[Node], extents: Extents) -> list[Node]:
+    """The outputs, in which what varies in the result of a product are its rows."""
+    if not extents.primes:
+        return list(outputs)
+
+    def change(old: Node, node: Node) -> Node:
+        op = node.op
+        if not isinstance(op, Contract) or is_outer(op):
+            return node
+        batch, rows, columns, _ = label_groups(op)
+        if op.out == (*batch, *columns, *rows):
+            rows, columns = columns, rows
+        size = sizes(node)
+        if not extents.varies(*(size[i] for i in columns)) or op.out != (*batch, *rows, *columns):
+            return node
+        turned = (*batch, *columns, *rows)
+        made = make(Contract(op.lhs, op.rhs, turned), *node.inputs)
+        return transpose(made, [turned.index(i) for i in op.out])
+
+    new = rebuild(outputs, {}, change, rule="lowering")
+    return [new[y] for y in outputs]
 
 
 def inlined(outputs: Sequence[Node]) -> list[Node]:

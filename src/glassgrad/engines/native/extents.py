@@ -7,16 +7,18 @@ extent. Two examples must give the same code to the letter: then no number of on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 EXAMPLES = (
-    (6007, 17011), (6011, 17021), (6029, 17027), (6037, 17029), (6043, 17033), (6047, 17041),
+    (1031, 4099), (1033, 4111), (1039, 4127), (1049, 4129), (1051, 4133),
 )  # fmt: skip
-"""Two primes for each extent, larger than what is decided by sizes, and of different bit lengths"""
+"""Two primes for each extent, larger than what decides how code looks, and of other bit lengths."""
 
-SIZES = 16
-"""Where the extents of a call lie in an arena: the bytes before them say how the call goes."""
+BLOCK, SIZES = 16, 24
+"""Where an arena has the address of the block of places, and then the extents of a call; the bytes
+before them say how the call goes."""
 
 
 class FixedSizeError(Exception):
@@ -27,9 +29,9 @@ class FixedSizeError(Exception):
 class Extents:
     """The primes that stand for the extents of an example.
 
-    >>> Extents((6007, 6011)).factors(2 * 6007), Extents((6007,)).factors(784)
+    >>> Extents((1031, 1033)).factors(2 * 1031), Extents((1031,)).factors(784)
     ((2, (1, 0)), None)
-    >>> Extents((6007,)).at(784 * 6007, [64])
+    >>> Extents((1031,)).at(784 * 1031, [64])
     50176
     """
 
@@ -77,6 +79,14 @@ class Extents:
         coefficient, powers = found
         names = (f"n{i}" * power for i, power in enumerate(powers))
         return f"{coefficient if coefficient != 1 else ''}{''.join(names)}"
+
+    def renamed(self, text: str) -> str:
+        """A text with the extents' names in the place of the example's numbers.
+
+        >>> Extents((1031,)).renamed("loop over [1031, 3, 2062]")
+        'loop over [n0, 3, 2n0]'
+        """
+        return re.sub(r"\d{4,}", lambda found: self.told(int(found[0])), text)
 
 
 NONE = Extents(())

@@ -149,7 +149,7 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
         turns = (op.length, op.carries, op.rows)
         p.append(Spin([node], [], params, outputs, operands, results, *turns))
         return
-    body = type(p)(outputs, params, p.constants)
+    body = p.inside(outputs, params)
     spare = [Buffer("arena", b.dtype, b.shape) for b in results[: op.carries]]
     p.append(
         Repeat(
@@ -167,7 +167,7 @@ def _block() -> Buffer:
 def _inside(p: Planner, body: Function) -> list[Step]:
     """The steps of a function that a step holds."""
     params, outputs = lowered(body)
-    return type(p)(outputs, params, p.constants).plan()
+    return p.inside(outputs, params).plan()
 
 
 def _branch(p: Planner, node: Node, results: list[Buffer]) -> None:
@@ -193,8 +193,8 @@ def _until(p: Planner, node: Node, results: list[Buffer]) -> None:
     for i in set(range(op.carries)) - set(moving):
         whole = Strided.contiguous(results[i].shape)
         p.append(Loop([node], [Store(p.whole(node.inputs[i]), results[i], whole)]))
-    test = type(p)(answer, [asking[i] for i in order], p.constants).plan()
-    body = type(p)([outputs[i] for i in moving], [params[i] for i in order], p.constants).plan()
+    test = p.inside(answer, [asking[i] for i in order]).plan()
+    body = p.inside([outputs[i] for i in moving], [params[i] for i in order]).plan()
     carried = [results[i] for i in moving]
     spare = [Buffer("arena", b.dtype, b.shape) for b in carried]
     asked = Buffer("arena", np.dtype(bool), ())

@@ -46,8 +46,9 @@ class Function:
         self.depth = 0  # loops around the current block
         self.sizes: Value | None = None  # where the extents lie that are known at run time
         self.glue = False  # only calls others, so seldom that its own speed does not matter
+        self.extents: dict[int, Value] = {}  # those that it knows
         self._lines: list[str] = []
-        self._first: dict[str, str] = {}  # what every block may use, by name
+        self._first: list[str] = []  # lines whose results every block may use
         self._count = 0
 
     # -- constants and splats -------------------------------------------------
@@ -77,15 +78,14 @@ class Function:
 
     def _extent(self, i: int) -> Value:
         """An extent that varies, loaded where the function begins."""
-        if self.sizes is None:
-            raise FixedSizeError(f"{self.name} is not told of extents")
-        name = f"%n{i}"
-        if name not in self._first:
-            place = f"%at_n{i}"
+        if i not in self.extents:
+            if self.sizes is None:
+                raise FixedSizeError(f"{self.name} is not told of extents")
+            name, place = f"%n{i}", f"%at_n{i}"
             start = f"getelementptr i64, ptr {self.sizes.text}, i64 {SIZES // 8 + i}"
-            self._first[place] = f"  {place} = {start}"
-            self._first[name] = f"  {name} = load i64, ptr {place}, align 8"
-        return Value(self, name, I64)
+            self._first += [f"  {place} = {start}", f"  {name} = load i64, ptr {place}, align 8"]
+            self.extents[i] = Value(self, name, I64)
+        return self.extents[i]
 
     def coerce(self, x: Value | Number, type_: Type) -> Value:
         """`x` as a value of `type_`: Python numbers and scalar constants are splatted."""
@@ -514,7 +514,7 @@ class Function:
         )
         linkage = f"{self.linkage} " if self.linkage else ""
         head = f"define {linkage}{self.result} @{self.name}({params}) #0 {{\nentry:\n"
-        return head + "\n".join([*self._first.values(), *self._lines]) + "\n}\n"
+        return head + "\n".join([*self._first, *self._lines]) + "\n}\n"
 
     def declaration(self) -> str:
         """What a unit that calls the function, and does not hold it, must know."""

@@ -284,7 +284,7 @@ class _Emitter:
             else f.binary("and", depth, -_UNROLLED)
         )
         done: Value | int = 0
-        if p.m * p.n * p.element.itemsize > _FAR:
+        if self.typical.m * p.n * p.element.itemsize > _FAR:
             for r, v in self._cells(height, masks):
                 fetch(f, self._cell(f, r, v))
             if self.epilogue is not None and t.depth >= 4 * height:

@@ -13,7 +13,7 @@ import numpy as np
 
 from glassgrad.engines.native import memory, underway
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
-from glassgrad.engines.native.calling import Calling
+from glassgrad.engines.native.calling import Calling, address
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.extents import Extents, FixedSizeError
@@ -24,6 +24,7 @@ from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
+from glassgrad.engines.native.telling import told
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.engines.native.units import assembled
 from glassgrad.graph.node import Node
@@ -91,6 +92,16 @@ class GeneralProgram:
         block = self.places.block(layout, sizes)
         return SizedProgram(self, need, kernel, (*values, block), outputs, inputs)
 
+    def report(self) -> str:
+        """What was compiled, fused and called, and what it took."""
+        how = "from the cache" if self.cache_hit else "assembled"
+        lines = [
+            f"{self.name} for any size: {len(self.planner.order)} nodes in {len(self.steps)} steps",
+            f"code {self.code_size} bytes, {how} in {1e3 * self.compile_seconds:.1f} ms",
+            *told(self.steps, "  "),
+        ]
+        return "\n".join(self.extents.renamed(line) for line in lines)
+
     def _bytes(self, buffer: Buffer, sizes: Sequence[int]) -> int:
         return self.extents.at(buffer.size, sizes) * buffer.dtype.itemsize
 
@@ -107,7 +118,7 @@ class SizedProgram(Calling):
     ) -> None:  # fmt: skip
         self.general, self.memory, self._kernel = general, need, kernel
         self._more = [np.ascontiguousarray(x) for x in more]
-        self._addresses = [x.ctypes.data for x in self._more]
+        self._addresses = [address(x) for x in self._more]
         super().__init__(general.name, outputs, inputs, general.donated, self._run, False)
 
     def _run(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
@@ -115,12 +126,7 @@ class SizedProgram(Calling):
 
     def report(self) -> str:
         """What was compiled for every size, and what this size needs."""
-        made = self.general
-        how = "from the cache" if made.cache_hit else "assembled"
-        return (
-            f"{self.name} for any size: {len(made.steps)} steps, code {made.code_size} bytes, "
-            f"{how} in {1e3 * made.compile_seconds:.1f} ms\nmemory of a call: {self.memory}"
-        )
+        return f"{self.general.report()}\nmemory of a call: {self.memory}"
 
 
 __all__ = ["Example", "GeneralProgram", "SizedProgram"]

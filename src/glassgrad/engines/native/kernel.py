@@ -9,7 +9,7 @@ import numpy as np
 from glassgrad.engines.native import cost
 from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Buffer
-from glassgrad.engines.native.extents import NONE, Extents, FixedSizeError
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.interrupt import (
     PULSE,
     begin,
@@ -49,7 +49,7 @@ class Code:
         self.target = target
         self.module = Module(self.target, extents)
         self.places = Places(layout, inputs, len(extents.primes)) if extents.primes else None
-        self.long = cost.of_steps(steps) >= cost.LONG
+        self.long = cost.of_steps(steps) >= cost.LONG or bool(extents.primes)
         self.module.interruptible = self.long
         self.emitted: dict[str, Function] = {}
         self.shared: dict[Key, Function] = {}
@@ -60,8 +60,6 @@ class Code:
 
     def _kernel(self, name: str, steps: Sequence[Step], layout: Layout) -> Function:
         """The function ``i32 (arena, inputs, outputs)`` that runs some steps."""
-        if self.places is not None and any(s.programs for s in steps):
-            raise FixedSizeError("a loop whose body is a program of its own")
         inner = {
             id(s): [
                 self._kernel(f"{name}_{i}{'abc'[j]}", program, layout.inner[s][j])
@@ -78,8 +76,8 @@ class Code:
             f.store(f.const(I32, 0), arena)
         begin(f, arena)
         f.sizes = arena
-        if self.places is not None:
-            self.places.bring_extents(f)
+        if self.places is not None and name == "kernel":
+            self.places.bring(f)
         if len(steps) <= _PART:
             self._calls(f, name, list(enumerate(steps)), layout, inner)
         else:
@@ -104,7 +102,7 @@ class Code:
         arena, inputs, outputs = f.params
         tables: dict[tuple[str, int], Value] = {}
 
-        places = layout if self.places is None else self.places.here(f)
+        places = layout if self.places is None else self.places.here(f, layout)
 
         def pointer(buffer: Buffer) -> Value:
             if buffer.kind == "arena":
@@ -121,7 +119,7 @@ class Code:
         spent, size = 0.0, layout.size if self.places is None else None
         for i, (step, *others), kind, offsets in runs(steps, layout.offsets, size):
             spent += cost.of_step(step) * (1 + len(others))
-            if spent > PULSE:
+            if spent > PULSE or self.places is not None:
                 pulse(f, arena)
                 spent = 0.0
             if offsets is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from glassgrad.engines.native import cost
 from glassgrad.engines.native.arena import ALIGNMENT, Interval, plan
@@ -29,9 +29,11 @@ class Layout:
         bytes_of: Callable[[Buffer], int] = lambda buffer: buffer.nbytes,
     ) -> None:  # fmt: skip
         self.inner: dict[Step, list[Layout]] = {}
+        blocks = set[Buffer]()
         for step in steps:
             if isinstance(step, Repeat | Until | Branch):
-                found = self.inner[step] = [Layout(p, target) for p in step.programs]
+                found = self.inner[step] = [Layout(p, target, bytes_of) for p in step.programs]
+                blocks.add(step.block)
                 step.block.shape = (tables_bytes(step) + max(x.size for x in found),)
         first: dict[Buffer, int] = {}
         last: dict[Buffer, int] = {}
@@ -40,7 +42,8 @@ class Layout:
                 if buffer.kind == "arena":
                     first.setdefault(buffer, i)
                     last[buffer] = i
-        spans = [Interval(bytes_of(b), first[b], last[b]) for b in first]
+        sizes = (b.nbytes if b in blocks else bytes_of(b) for b in first)
+        spans = [Interval(n, first[b], last[b]) for b, n in zip(first, sizes)]
         offsets, size = plan(spans)
         self.offsets = {b: o + _STATUS_BYTES for b, o in zip(first, offsets)}
         self.scratch = size + _STATUS_BYTES
@@ -48,6 +51,13 @@ class Layout:
         self.table = self.scratch + max(products, default=0)
         words = (len({*s.writes(), *s.reads()}) + 1 for s in steps if cost.parts(s) > 1)
         self.size = self.table + 8 * max(words, default=0) + ALIGNMENT
+
+    def every(self) -> Iterator[Layout]:
+        """This layout and those inside it."""
+        yield self
+        for found in self.inner.values():
+            for layout in found:
+                yield from layout.every()
 
 
 def tables_bytes(step: Repeat | Until | Branch) -> int:

@@ -66,7 +66,7 @@ class Planner(Builder):
         self.extents = extents  # those that are known at run time
         self.outputs, self.inputs = expanded(outputs, extents), list(inputs)
         self.order = topological_order(self.outputs)
-        self.roots = Roots(self.order, self.outputs)
+        self.roots = Roots(self.order, self.outputs, extents)
         self.steps: list[Step] = []
         self.results: dict[Node, Buffer] = {}
         self.fused = 0
@@ -94,6 +94,10 @@ class Planner(Builder):
         put_through(self.steps, self.aliases)
         self._drop_unused()
         return self.steps
+
+    def inside(self, outputs: Sequence[Node], inputs: Sequence[Node]) -> Planner:
+        """The planner of a program inside this one, with the same constants."""
+        return Planner(outputs, inputs, self.constants, self.extents)
 
     def _drop_unused(self) -> None:
         """Stores that nobody reads are not made."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Sig
 from glassgrad.engines.native.calling import Calling, argument
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.emit import Module
-from glassgrad.engines.native.expression import Apply, Buffer, walk
+from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
@@ -33,6 +33,7 @@ from glassgrad.engines.native.recall import Made, name_of, recalled, remember
 from glassgrad.engines.native.row_blocks import in_row_blocks
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
+from glassgrad.engines.native.telling import told
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.engines.native.units import assembled
 from glassgrad.graph.errors import GraphError, ShapeError
@@ -197,18 +198,7 @@ class NativeProgram(Calling):
                 f"{len(self.donated)} results in the memory of arguments, "
                 f"{self.copied_back} of them computed apart and copied there"
             )
-        return "\n".join([*lines, *_told(self.steps, "  ")])
-
-
-def _told(steps: Sequence[Step], indent: str) -> Iterator[str]:
-    """A line for each step, with those of the programs inside it below."""
-    for i, step in enumerate(steps):
-        ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
-        inside = Counter(x.op.name for x in walk(step.roots()) if isinstance(x, Apply))
-        fused = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in inside.items())
-        yield f"{indent}{i}: {step.said()}: {ops}" + (f"; inside: {fused}" if fused else "")
-        for letter, program in zip("abc", step.programs):
-            yield from _told(program, f"{indent}{i}{letter if len(step.programs) > 1 else ''}.")
+        return "\n".join([*lines, *told(self.steps, "  ")])
 
 
 def compile(outputs: Sequence[Node], inputs: Sequence[Node], **options: Any) -> NativeProgram:

@@ -9,8 +9,10 @@ from glassgrad.engines.native import cost
 from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.emit import I8, I32, PTR, Function, Type, Value
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.extents import FixedSizeError
 from glassgrad.engines.native.interrupt import STOPPED, stop_if, stop_with, turn_goes_on
 from glassgrad.engines.native.layout import tables_bytes
+from glassgrad.engines.native.places import hand_on
 from glassgrad.engines.native.step import Repeat, Step
 
 Pointers = dict[Buffer, Value]
@@ -26,6 +28,7 @@ class _Calls:
         block = pointers[step.block]
         self.inputs, self.outputs = block, f.at(block, PTR, len(step.operands))
         self.arena = f.at(block, I8, tables_bytes(step))
+        hand_on(f, status, self.arena)
 
     def give(self, pointers: Sequence[Value], start: int = 0) -> None:
         """Enters inputs, from number `start` on."""
@@ -69,6 +72,8 @@ def emit_repeat(
         stop_if(f, ~turn_goes_on(f, status, each), status)
         return [*here, *there, *here]
 
+    if f.varying(step.length) is not None:
+        raise FixedSizeError("a loop of any length")
     each = cost.of_steps(step.body)
     places = [results[:c], second]
     first, then = places if step.length % 2 else places[::-1]
@@ -126,11 +131,9 @@ def goes_on(f: Function, asked: Value, status: Value, nanoseconds: float) -> Val
 
 
 def _copy(f: Function, source: Value, target: Value, nbytes: int) -> None:
-    wide = f.target.vector_bytes
-    for start, stop, lanes in (
-        (0, nbytes // wide * wide, wide),
-        (nbytes // wide * wide, nbytes, 0),
-    ):
+    wide, varying = f.target.vector_bytes, f.varying(nbytes)
+    whole = nbytes // wide * wide if varying is None else f.binary("and", varying, -wide)
+    for start, stop, lanes in ((0, whole, wide), (whole, nbytes, 0)):
         type_ = I8.vector(lanes)
 
         def piece(i: Value, type_: Type = type_) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.labels import is_outer, is_product
 from glassgrad.engines.native.later import Later
 from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
@@ -50,8 +51,10 @@ _ROW = 16384  # bytes: what is computed row by row may be larger than that, if i
 class Roots:
     """Finds the stored nodes of a graph, given in topological order."""
 
-    def __init__(self, order: Sequence[Node], outputs: Sequence[Node]) -> None:
-        self.order, self.outputs = order, outputs
+    def __init__(
+        self, order: Sequence[Node], outputs: Sequence[Node], extents: Extents = NONE
+    ) -> None:
+        self.order, self.outputs, self.extents = order, outputs, extents
         self.users = consumers(order)
 
     def find(self) -> set[Node]:
@@ -116,7 +119,7 @@ class Roots:
         return {
             n
             for g in groups.values()
-            if len(g) > 1 and (g[0].size <= _STORED_PAIR or g[0].shape in by_rows)
+            if len(g) > 1 and (self._fits(g[0]) or g[0].shape in by_rows)
             for n in self._carried_on(g)
         }
 
@@ -139,6 +142,10 @@ class Roots:
                     queue.append(user)
         shown = [n for n in made if n in self.outputs or not made.keys() >= {*self.users[n]}]
         return shown if len(shown) <= len(group) else group
+
+    def _fits(self, node: Node) -> bool:
+        """Whether an array stays in the cache; one whose size varies is taken to."""
+        return node.size <= _STORED_PAIR or self.extents.varies(node.size)
 
     def _summed_by_rows(self) -> set[tuple[int, ...]]:
         """The shapes of matrices whose short rows are reduced: they are computed row by row."""

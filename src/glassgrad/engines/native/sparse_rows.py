@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import Broadcast, Cast, broadcast_to, literal
 from glassgrad.graph.family import reshape as reshaped
@@ -27,6 +28,7 @@ from glassgrad.ops.gather import ScatterAdd, Take, scatter, scatter_add, take
 from glassgrad.ops.view import Concatenate, concatenate, rows
 
 _SHARE = 2  # rows are few if the table has at least so many times more
+_LARGE = 4096  # rows of a table of which a batch of any size is taken to name few
 _DEEPEST = 100  # of the nodes between a sum of rows and where it is read
 _RULES = ("add", "subtract", "multiply", "divide", "negative", "square")
 
@@ -48,11 +50,11 @@ class RowNumbers(Op, listed=False):
         return indices.shape, np.dtype(np.int64)
 
 
-def by_rows(outputs: Sequence[Node]) -> list[Node]:
+def by_rows(outputs: Sequence[Node], extents: Extents = NONE) -> list[Node]:
     """The outputs, in which row-sparse tables cost what their rows do."""
     if not any(_is_sum_of_rows(n) for n in topological_order(outputs)):
         return list(outputs)
-    found = _ByRows()
+    found = _ByRows(extents)
     new = rebuild(outputs, {}, found.change, rule="by rows")
     return [new[y] for y in outputs]
 
@@ -70,7 +72,8 @@ class _Sparse(NamedTuple):
 
 
 class _ByRows:
-    def __init__(self) -> None:
+    def __init__(self, extents: Extents) -> None:
+        self.extents = extents
         self.sparse: dict[Node, _Sparse] = {}
 
     def change(self, old: Node, node: Node) -> Node:
@@ -78,7 +81,7 @@ class _ByRows:
         op = node.op
         if isinstance(op, Take) and op.axis == 0 and len(node.inputs) == 2:
             x, indices = node.inputs
-            if x in self.sparse and indices.size * _SHARE <= x.shape[0]:
+            if x in self.sparse and self._are_few(indices.size, x.shape[0]):
                 return self._read(x, indices)
         if node.name in ("add", "subtract"):
             changed = self._written(node)
@@ -89,13 +92,19 @@ class _ByRows:
             self.sparse[node] = found
         return node
 
+    def _are_few(self, count: int, rows: int) -> bool:
+        """Whether indices name few of the rows; as many as come, of a large table."""
+        if self.extents.varies(count):
+            return rows >= _LARGE
+        return count * _SHARE <= rows
+
     def _written(self, node: Node) -> Node | None:
         """A table with a sparse one added or subtracted: only its rows are written."""
         x, y = node.inputs
         if node.name == "add" and x in self.sparse:
             x, y = y, x
         found = self.sparse.get(y)
-        if found is None or x in self.sparse or found.size * _SHARE > y.shape[0]:
+        if found is None or x in self.sparse or not self._are_few(found.size, y.shape[0]):
             return None
         at = concatenate([_flat(i) for i in found.rows])
         new = make(node.op, take(x, [at]), self._read(y, at))
