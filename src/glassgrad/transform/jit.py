@@ -156,9 +156,14 @@ class Jit:
 
         graph = _finished(inputs, outputs, result)
         donated = self._donated(leaves, tree, inputs, result, outputs)
+        known = len(self.sizes.made())
         program = self.sizes.program(kind, varying, graph, again, donated, label_of(self.f))
         trace.root().values.clear()
-        return None if program is None else Specialisation(program, result, (), [], True)
+        if program is None:
+            return None
+        is_new = len(self.sizes.made()) > known
+        found = self._changes(leaves, tree, []) if is_new else []
+        return Specialisation(program, result, (), found, True)
 
     def _batch_leaves(self, leaves: Sequence[Any], tree: Tree) -> set[int]:
         """Which of the arrays have a batch as their first axis."""
@@ -265,9 +270,10 @@ class Jit:
         """What was compiled, for each signature, and why more than once."""
         lines = [repr(self)]
         for group in self.programs.values():
-            for number, made in enumerate(p for p in group if not p.any_size):
+            for number, made in enumerate(group):
                 guards = f", {len(made.guards)} guarded values" if made.guards else ""
-                lines.append(f"program {number}{guards}: {made.program.report()}")
+                if not made.any_size:
+                    lines.append(f"program {number}{guards}: {made.program.report()}")
                 lines.extend(f"compiled anew: {c.text}" for c in made.changes)
         for template in self.sizes.made():
             lines.append(template.program.report())
