@@ -18,7 +18,7 @@ from glassgrad.bench.workload import Step, workload
 
 CHECKED_STEPS = 5
 WARM_UP = 0.005  # seconds
-PAUSE, MOST_PAUSES = 0.002, 200  # seconds in which nothing is computed, and how often it is tried
+PAUSE, MOST_PAUSES = 0.005, 100  # seconds in which nothing is computed, and how often it is tried
 
 
 def main(name: str, contender: str) -> None:

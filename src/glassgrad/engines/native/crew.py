@@ -35,7 +35,7 @@ CREW = "crew"  # the symbol of that memory
 _LOOKS = 3000  # at the ticket, before a worker sleeps: some 100 microseconds
 _ENOUGH = 1_000_000  # nanoseconds of waiting for workers, more than they saved, and they rest
 SHORTEST, _LONGEST = 20_000_000, 640_000_000  # rests, each twice the one before
-_SPINS = 1000  # of the caller that waits for a last part, before it sleeps
+_PATIENCE = 2  # times a part's time the caller waits awake: a worker at its last part needs less
 
 
 def emit_crew(module: Module) -> None:
@@ -83,7 +83,7 @@ def _emit_share(module: Module) -> None:
     """
     f = module.function("gg_share", I1, [PTR, PTR, I64])
     function, context, count = f.params
-    mine, spins, gone, stopped = (f.stack(I64) for _ in range(4))
+    mine, gone, stopped = (f.stack(I64) for _ in range(3))
     alone = f.label("alone")
     admitted = atomic.read(f, I64, word(f, ADMITTED))
     need(f, f.compare("sgt", count, 1), alone)
@@ -99,13 +99,15 @@ def _emit_share(module: Module) -> None:
     atomic.write(f, f.binary("or", f.binary("shl", number, 32), count), word(f, TICKET))
     atomic.fence(f)
     f.call("gg_wake", VOID, f.select(f.compare("slt", admitted, count), admitted, count - 1))
-    for slot in (mine, spins, gone, stopped):
+    for slot in (mine, gone, stopped):
         f.store(f.index(0), slot)
     _until(f, lambda out: _take(f, function, context, (mine, gone, stopped), out))
     taken, own = now(f), f.load(I64, mine)
     others = count - own - f.load(I64, gone)
-    _until(f, lambda out: _wait(f, others, spins, out))
-    _weigh(f, taken - start, now(f) - taken, own, others)
+    each = f.binary("sdiv", taken - start, f.select(f.compare("sgt", own, 1), own, 1))
+    patience = taken + each * _PATIENCE
+    _until(f, lambda out: _wait(f, others, patience, out))
+    _weigh(f, each * others - (now(f) - taken))
     atomic.write(f, f.index(0), word(f, BUSY))
     f.ret(f.compare("ne", f.load(I64, stopped), 0))
     f.begin(alone)
@@ -148,8 +150,8 @@ def _take(
     f.branch(atomic.swap_if(f, word(f, TICKET), ticket, ticket + (1 << 16)), run)
 
 
-def _wait(f: Function, others: Value, spins: Value, out: str) -> None:
-    """Until the workers have finished what they have begun."""
+def _wait(f: Function, others: Value, patience: Value, out: str) -> None:
+    """Until the workers have finished what they have begun; asleep from that time on."""
 
     def more() -> Value:
         return f.compare("slt", atomic.read(f, I64, word(f, DONE)), others)
@@ -168,18 +170,16 @@ def _wait(f: Function, others: Value, spins: Value, out: str) -> None:
         f.branch(f.compare("eq", had, 0), rest)
 
     need(f, more(), out)
-    short = f.compare("slt", _counted(f, spins), _SPINS)
-    f.branch(short, lambda: atomic.pause(f), sleep)
+    f.branch(f.compare("slt", now(f), patience), lambda: atomic.pause(f), sleep)
 
 
-def _weigh(f: Function, spent: Value, waited: Value, own: Value, others: Value) -> None:
+def _weigh(f: Function, saved: Value) -> None:
     """Whether the crew is worth its while; where it was not of late, it rests for some time.
 
-    The parts of the workers would have taken the caller as long as its own have, at least one; it
-    has waited instead.
+    The parts of the workers would have taken the caller as long as its own have; it has waited
+    instead.
     """
-    each = f.binary("sdiv", spent, f.select(f.compare("sgt", own, 1), own, 1))
-    balance = f.load(I64, word(f, BALANCE)) + each * others - waited
+    balance = f.load(I64, word(f, BALANCE)) + saved
     good, poor = f.compare("sgt", balance, _ENOUGH), f.compare("slt", balance, -_ENOUGH)
     f.store(f.select(poor, f.index(0), f.select(good, _ENOUGH, balance)), word(f, BALANCE))
     rest = f.load(I64, word(f, REST))
