@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from glassgrad.cli import doctor
 from glassgrad.cli.main import main
-from glassgrad.engines.native import pyabi
+from glassgrad.engines.native import pyabi, target
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.target import Target
 
@@ -34,7 +33,7 @@ def test_what_was_found(capsys, folder):
     assert "numpy" in fact(text, "versions") and "llvmlite" in fact(text, "versions")
     assert Target.host().cpu in fact(text, "target")
     assert fact(text, "cache") == f"{folder} (not made yet)"
-    assert fact(text, "programs").startswith("0, 0.0 MiB")
+    assert fact(text, "programs").startswith("0, 0 bytes")
     assert "nothing is wrong" in text
 
 
@@ -104,7 +103,7 @@ def test_a_file_and_a_link_in_place_of_the_folder(capsys, folder, tmp_path):
 
 
 def test_without_llvmlite(capsys, monkeypatch):
-    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    monkeypatch.setattr(target, "absence", lambda: "llvmlite cannot be imported")
     text = said(capsys, "--check", code=1)
     assert fact(text, "native engine") == "not there"
     assert "pip install llvmlite" in text and fact(text, "check") == "there is only one engine"

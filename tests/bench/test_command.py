@@ -90,4 +90,4 @@ def test_tables():
     assert plain(("", "median"), [("a", "1 s")]).splitlines() == ["   median", "a     1 s"]
     assert rich_table(("", "median"), [("a", "1 s")]).row_count == 1
     assert json.loads(as_json({}, [report]))["workloads"][0]["verdicts"][0]["reached"] is True
-    assert figure(0.0, "s") == "0 ns" and figure(2_500_000_000.0, "bytes") == "2,384 MiB"
+    assert figure(0.0, "s") == "0 ns" and figure(2_500_000_000.0, "bytes") == "2.3 GiB"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import glassgrad as gg
+from glassgrad.engines.memory import told_bytes
 from glassgrad.engines.native import arena, memory
-from glassgrad.engines.native.memory import limits, told_bytes
+from glassgrad.engines.native.memory import limits
 from glassgrad.graph.errors import PlanTooLargeError
 
 

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from glassgrad.bench.workload import Report, Verdict
+from glassgrad.engines.memory import told_bytes
 
 Cells = Sequence[Sequence[str]]
 HEADINGS = ("contender", "median", "minimum")
 SUMMARY = ("", "what", "median", "minimum", "bar", "")
 _SCALES = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
-    "bytes": ((2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
     "x": ((1.0, "x"),),
 }
 
@@ -23,8 +23,10 @@ def figure(value: float, unit: str) -> str:
     """A number in the unit that suits its size, with three or more digits.
 
     >>> figure(1.5e-7, "s"), figure(0.0123, "s"), figure(3e6, "bytes"), figure(41.2, "x")
-    ('150 ns', '12.3 ms', '2.86 MiB', '41.2 x')
+    ('150 ns', '12.3 ms', '2.9 MiB', '41.2 x')
     """
+    if unit == "bytes":
+        return told_bytes(value)
     scales = _SCALES[unit]
     scale, name = next((s for s in scales if abs(value) >= s[0]), scales[-1])
     value /= scale

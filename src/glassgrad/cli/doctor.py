@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,15 +72,14 @@ def machine_facts() -> Iterator[Fact]:
 
 def engine_facts() -> Iterator[Fact]:
     """What the native engine compiles for, and how it is called."""
-    if find_spec("llvmlite") is None:
-        yield Fact(
-            "native engine", "not there",
-            "llvmlite is not installed, so all runs on the reference engine, slowly: "
-            "pip install llvmlite",
-        )  # fmt: skip
+    from glassgrad.engines.native.target import Target, absence, llvm_version
+
+    if why := absence():
+        advice = ": pip install llvmlite" if "llvmlite" in why else ""
+        told = f"{why}, so all runs on the reference engine, slowly{advice}"
+        yield Fact("native engine", "not there", told)
         return
     from glassgrad.engines.native.pyabi import usable
-    from glassgrad.engines.native.target import Target, llvm_version
     from glassgrad.engines.native.threads import threads
 
     target = Target.host()
@@ -98,6 +96,7 @@ def engine_facts() -> Iterator[Fact]:
 
 def cache_facts() -> Iterator[Fact]:
     """The folder of compiled programs: who may write to it, what it holds, what is damaged."""
+    from glassgrad.engines.memory import told_bytes
     from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 
     folder = user_cache_folder()
@@ -113,7 +112,9 @@ def cache_facts() -> Iterator[Fact]:
         return
     entries, damaged = cache.entries(), cache.damaged()
     size = sum(e.size for e in entries)
-    yield Fact("programs", f"{len(entries)}, {mebibytes(size)} of at most {mebibytes(cache.bound)}")
+    yield Fact(
+        "programs", f"{len(entries)}, {told_bytes(size)} of at most {told_bytes(cache.bound)}"
+    )
     if damaged:
         names = ", ".join(name[:12] for name in damaged[:5])
         yield Fact(
@@ -135,27 +136,22 @@ def _state(folder: Path, trouble: str) -> str:
 
 def memory_facts() -> Iterator[Fact]:
     """What the machine and its container have."""
-    from glassgrad.engines.memory import memory
+    from glassgrad.engines.memory import memory, told_bytes
 
     found = memory()
     if found.total is not None and found.free is not None:
-        yield Fact("memory", f"{mebibytes(found.free)} free of {mebibytes(found.total)}")
+        yield Fact("memory", f"{told_bytes(found.free)} free of {told_bytes(found.total)}")
     if found.limit is not None and found.used is not None:
-        yield Fact("container", f"{mebibytes(found.used)} used of {mebibytes(found.limit)} allowed")
-
-
-def mebibytes(count: int) -> str:
-    """Bytes for people.
-
-    >>> mebibytes(3 << 20)
-    '3.0 MiB'
-    """
-    return f"{count / 2**20:,.1f} MiB"
+        yield Fact(
+            "container", f"{told_bytes(found.used)} used of {told_bytes(found.limit)} allowed"
+        )
 
 
 def check() -> Fact:
     """A small function and its gradient, on both engines."""
-    if find_spec("llvmlite") is None:
+    from glassgrad.engines.native.target import absence
+
+    if absence():
         return Fact("check", "there is only one engine")
     import numpy as np
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from glassgrad.engines.groups import control_groups
 
 NO_LIMIT = 1 << 60  # what is larger stands for no limit
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,15 @@ def _number(path: Path) -> int | None:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):  # "max" is no number, and no limit
         return None
+
+
+def told_bytes(count: float) -> str:
+    """A number of bytes to read.
+
+    >>> told_bytes(1536), told_bytes(3)
+    ('1.5 KiB', '3 bytes')
+    """
+    power = 0
+    while count >= 1024 and power < len(_UNITS) - 1:
+        count, power = count / 1024, power + 1
+    return f"{count:.{1 if power else 0}f} {_UNITS[power]}"

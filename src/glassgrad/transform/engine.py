@@ -48,5 +48,5 @@ def _say(why: str) -> None:
     warnings.warn(
         f"gg.jit runs on the reference engine, node by node and slower: {why}",
         RuntimeWarning,
-        stacklevel=2,
+        stacklevel=4,
     )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from glassgrad.engines.memory import memory
+from glassgrad.engines.memory import memory, told_bytes
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.step import Step
@@ -16,7 +16,6 @@ from glassgrad.graph.node import Node
 
 _CHECKED = 1 << 26  # bytes; a smaller plan is not worth a look at what there is
 _LARGEST = 5  # buffers that a refusal names
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,6 @@ class Memory:
         parts = [(self.arena, "arena"), (self.results, "results"), (self.constants, "constants")]
         told = " + ".join(f"{told_bytes(n)} {name}" for n, name in parts)
         return f"{told_bytes(self.peak)} ({told})"
-
-
-def told_bytes(count: float) -> str:
-    """A number of bytes to read.
-
-    >>> told_bytes(1536), told_bytes(3)
-    ('1.5 KiB', '3 bytes')
-    """
-    power = 0
-    while count >= 1024 and power < len(_UNITS) - 1:
-        count, power = count / 1024, power + 1
-    return f"{count:.{1 if power else 0}f} {_UNITS[power]}"
 
 
 # -- what there is ------------------------------------------------------------
@@ -123,4 +110,4 @@ def _ways_out(layout: Layout) -> Iterator[str]:
     yield "or donate=... of gg.jit for arrays that are replaced"
 
 
-__all__ = ["Memory", "check", "limits", "told_bytes"]
+__all__ = ["Memory", "check", "limits"]
