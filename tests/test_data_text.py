@@ -153,3 +153,9 @@ def test_word_vectors(tmp_path):
 )
 def test_word_vectors_that_are_refused(tmp_path, text, said):
     assert said in refusal(read_vectors, write(tmp_path, text))
+
+
+def test_a_table_is_no_conll_file(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\nIn Paris,1\n")
+    assert "this is a table" in refusal(lambda p: read_conll(p, tagged=False), path)

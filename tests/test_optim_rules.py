@@ -7,6 +7,7 @@ import pytest
 
 import glassgrad as gg
 from glassgrad import nn, optim, random
+from glassgrad.graph.errors import ShapeError
 from glassgrad.transform.tree import tree_map
 
 ALL = [
@@ -221,6 +222,8 @@ def test_clipping():
     assert float(optim.global_norm(scaled)) == pytest.approx(2.0)
     same = optim.clip_by_global_norm(grads, 10.0)
     assert (same["a"] == grads["a"]).all()
+    none = optim.clip_by_global_norm([np.zeros(2), np.zeros(3)], 0.0)
+    assert [g.tolist() for g in none] == [[0, 0], [0, 0, 0]]
     zero = optim.clip_by_global_norm([np.zeros(2)], 1.0)
     assert zero[0].tolist() == [0, 0]
     low = optim.clip_by_global_norm([np.full(3, 1e30, np.float32)], 1.0)[0]
@@ -255,3 +258,10 @@ def test_one_cycle_and_warm_up_end_where_they_should():
     warm = optim.WarmUp(optim.Cosine(1.0, steps=10), steps=5, first=0.2)
     rates = [float(warm(t)) for t in range(20)]
     assert rates[0] == pytest.approx(0.2) and rates[5] == 1 and rates[-1] == 0
+
+
+def test_a_state_of_other_shapes_is_refused_by_name():
+    opt = optim.Adam(lr=0.1)
+    state = opt.init({"w": np.ones((3, 2))})
+    with pytest.raises(ShapeError, match=r"mean\['w'\] has shape \(3, 2\), the parameter"):
+        opt.step({"w": np.ones((4, 2))}, {"w": np.ones((4, 2))}, state)

@@ -48,11 +48,16 @@ def read_conll(path: str | Path, *, tagged: bool = True) -> TaggedText:
 
     A line without text, also one that holds a lone tab, ends a sentence; `-DOCSTART-` lines are
     skipped. With `tagged` false only the tokens are read. Raises BadInput by file and line for a
-    line with one column.
+    line with one column, and for a table.
     """
     shown = str(path)
     sentences: list[list[tuple[str, str, int]]] = [[]]
     lines = read_lines(path, "CoNLL")
+    if Path(path).suffix.lower() == ".csv" and any("," in line for line in lines[:1]):
+        raise BadInput(
+            f"{shown}: this is a table; here a token stands on each line, and an empty line after "
+            "each sentence."
+        )
     read = counted(f"reading the lines of {shown}", lines, len(lines))
     for number, line in enumerate(read, start=1):
         cells = _cells(line)

@@ -44,7 +44,8 @@ def clip_by_global_norm(grads: Any, limit: float) -> Any:
     [0.6000000000000001, 0.8]
     """
     norm = global_norm(grads)
-    scale = limit / np.maximum(norm, limit)
+    fits = norm <= limit  # also where both are 0
+    scale = np.where(fits, 1.0, limit / np.where(fits, 1.0, norm))
     return tree_map(lambda g: g * scale.astype(getattr(g, "dtype", np.float64)), grads)
 
 

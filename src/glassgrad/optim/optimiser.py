@@ -102,7 +102,7 @@ class Rule(Settings, ABC):
         """One step: new parameters and new state, nothing that is given changes."""
         leaves, tree = flatten(params)
         gradients = _matching(tree, leaves, grads)
-        columns = self._remembered_of(state, tree)
+        columns = self._remembered_of(state, tree, leaves)
         count = None if state.count is None else state.count + 1
         rate = self.rate(state)
         numbers = self.numbers(rate, count)
@@ -118,7 +118,7 @@ class Rule(Settings, ABC):
         slots = {name: unflatten(tree, values) for name, values in kept.items()}
         return unflatten(tree, moved), State(count, slots)
 
-    def _remembered_of(self, state: Any, tree: Tree) -> dict[str, list[Any]]:
+    def _remembered_of(self, state: Any, tree: Tree, leaves: list[Any]) -> dict[str, list[Any]]:
         """The arrays of each slot, refused where the state is that of something else."""
         wanted = self.slots()
         if not isinstance(state, State) or set(state.slots) != set(wanted):
@@ -128,12 +128,19 @@ class Rule(Settings, ABC):
                 f"is {kept}. The first state is opt.init(params)."
             )
         found = {name: flatten(slot) for name, slot in state.slots.items()}
-        for _, structure in found.values():
+        first = "the first state is opt.init(params) of these parameters"
+        for name, (arrays, structure) in found.items():
             if structure != tree:
                 raise ShapeError(
                     f"the state has the structure {describe(structure)}, the parameters "
-                    f"{describe(tree)}: the first state is opt.init(params) of these parameters"
+                    f"{describe(tree)}: {first}"
                 )
+            for p, kept, path in zip(leaves, arrays, paths(tree)):
+                if np.shape(p) != np.shape(kept):
+                    raise ShapeError(
+                        f"the state's {name}{path} has shape {tuple(np.shape(kept))}, the "
+                        f"parameter params{path} {tuple(np.shape(p))}: {first}"
+                    )
         return {name: arrays for name, (arrays, _) in found.items()}
 
 
