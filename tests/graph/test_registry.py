@@ -9,9 +9,20 @@ import glassgrad as gg
 from glassgrad.cli.main import main
 from glassgrad.cli.ops import describe
 from glassgrad.graph.family import Elementwise
+from glassgrad.graph.node import Trace, make, new_input
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.traverse import topological_order
-from oracle.instances import INSTANCES
+from glassgrad.ops.factor import Cholesky, OrthogonalFactor, SingularValues, SymmetricEigen
+from glassgrad.ops.linear_system import (
+    Cofactors,
+    Determinant,
+    Inverse,
+    LogDeterminant,
+    PseudoInverse,
+    Solve,
+    SolveTriangular,
+)
+from oracle.instances import INSTANCES, MATRICES
 from oracle.structural import Built
 
 SAID = ("value", "derivative", "domain", "kinks", "verb", "flops")
@@ -54,9 +65,29 @@ def test_an_elementwise_op_computes_something():
     assert free - questions == {"where", "stop_gradient"}
 
 
-@pytest.mark.parametrize("number", range(len(INSTANCES)), ids=map(str, INSTANCES))
+STRUCTURAL = INSTANCES[: -len(MATRICES)]
+MATRIX = {
+    "solve": (Solve(), (3, 3), (3, 2), 18 + 36), "inv": (Inverse(), (2, 3, 3), 2 * 54),
+    "solve_triangular": (SolveTriangular(True), (3, 3), (3, 2), 18),
+    "slogdet": (LogDeterminant(), (3, 3), 18), "det": (Determinant(), (3, 3), 18),
+    "cofactors": (Cofactors(), (3, 3), 54), "cholesky": (Cholesky(), (3, 3), 9),
+    "eigh": (SymmetricEigen(), (2, 2, 2), 2 * 72), "svd": (SingularValues(), (3, 2), 22 * 12),
+    "pinv": (PseudoInverse(0.0), (3, 2), 22 * 12), "qr": (OrthogonalFactor(), (3, 2), 48 - 10),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_a_factorisation_counts_for_each_matrix(name):
+    op, *shapes, want = MATRIX[name]
+    trace = Trace()
+    node = make(op, *(new_input(trace, "x", shape, "f8") for shape in shapes))
+    assert node.op.flops(node) == want
+    assert {x.op.name for x in MATRICES} == set(MATRIX)
+
+
+@pytest.mark.parametrize("number", range(len(STRUCTURAL)), ids=map(str, STRUCTURAL))
 def test_a_structural_op_counts_for_its_shapes(number):
-    instance = INSTANCES[number]
+    instance = STRUCTURAL[number]
     node = Built(instance, instance.arrays(0)).node
     node = node.inputs[0] if node.name == "item" else node
     x, *rest = node.inputs

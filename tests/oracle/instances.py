@@ -14,7 +14,17 @@ from glassgrad.graph.dtype import FLOAT64
 from glassgrad.graph.family import Alias, Broadcast, Cast, Reshape
 from glassgrad.graph.op import REGISTRY, Op
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.factor import Cholesky, OrthogonalFactor, SingularValues, SymmetricEigen
 from glassgrad.ops.gather import Scatter, ScatterAdd, Take
+from glassgrad.ops.linear_system import (
+    Cofactors,
+    Determinant,
+    Inverse,
+    LogDeterminant,
+    PseudoInverse,
+    Solve,
+    SolveTriangular,
+)
 from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.sort import Sort
@@ -28,10 +38,12 @@ class Instance(NamedTuple):
 
     op: Op
     operands: tuple[Operand, ...]
+    result: int = 0  # of an op with several, the one that is looked at
 
     def __str__(self) -> str:
         shapes = ",".join("x".join(map(str, np.shape(v))) or "0d" for v in self.arrays(0))
-        return f"{self.op!r}[{shapes}]".replace(" ", "")
+        which = f".{self.result}" if self.result else ""
+        return f"{self.op!r}{which}[{shapes}]".replace(" ", "")
 
     def arrays(self, seed: int) -> list[np.ndarray]:
         """The operands as arrays: random reals in the shapes, the given ones as they are."""
@@ -104,6 +116,51 @@ INSTANCES: list[Instance] = [
     Instance(op, (given,) if _is_operand(given) else given)  # pyright: ignore[reportArgumentType]
     for op, given in _TABLE
 ]
+
+
+def regular(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Matrices with an inverse: what is on the diagonal outweighs the rest of each row."""
+    n = shape[-1]
+    return rng.uniform(-0.5, 0.5, shape) + (np.arange(n) % 3 + 0.5 * n + 1) * np.eye(n)
+
+
+def positive(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Positive definite matrices; the upper triangle holds other numbers."""
+    x = np.tril(regular(rng, *shape))
+    return x + np.triu(rng.normal(size=shape), 1)
+
+
+def apart(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Matrices whose singular values are far from each other, and from 0."""
+    rows, columns = shape[-2:]
+    wide = rng.uniform(-0.2, 0.2, shape)
+    return wide + np.eye(rows, columns) * (np.arange(columns) * 1.5 + 1.0)
+
+
+_RNG = np.random.default_rng(12)
+MATRICES: list[Instance] = [
+    *(Instance(Solve(), (regular(_RNG, *lead, 3, 3), _RNG.normal(size=(*lead, 3, m))))
+      for lead, m in (((), 1), ((), 2), ((2,), 2))),
+    *(Instance(SolveTriangular(low), (regular(_RNG, 3, 3), _RNG.normal(size=(3, 2))))
+      for low in (True, False)),
+    *(Instance(op, (regular(_RNG, *shape),))
+      for op in (Inverse(), Determinant(), Cofactors()) for shape in ((3, 3), (2, 2, 2), (1, 1))),
+    Instance(Cofactors(), (regular(_RNG, 4, 4),)),
+    *(Instance(LogDeterminant(), (sign * regular(_RNG, *shape),), i)
+      for i, sign, shape in ((0, -1, (3, 3)), (1, -1, (3, 3)), (1, 1, (2, 2, 2)))),
+    *(Instance(PseudoInverse(1e-15), (apart(_RNG, *shape),))
+      for shape in ((4, 2), (2, 3), (3, 3))),
+    *(Instance(Cholesky(), (positive(_RNG, *shape),)) for shape in ((3, 3), (2, 2, 2), (1, 1))),
+    *(Instance(SymmetricEigen(), (regular(_RNG, *shape),), i)
+      for shape in ((3, 3), (2, 2, 2)) for i in (0, 1)),
+    *(Instance(SingularValues(), (apart(_RNG, *shape),), i)
+      for shape in ((3, 3), (3, 2), (2, 3)) for i in (0, 1, 2)),
+    *(Instance(OrthogonalFactor(), (apart(_RNG, *shape),), i)
+      for shape in ((3, 3), (3, 2), (2, 4)) for i in (0, 1)),
+]  # fmt: skip
+"""Linear algebra: matrices that are well within the domain of each op."""
+
+INSTANCES += MATRICES
 
 ELSEWHERE = {
     "input",
@@ -249,8 +306,34 @@ def _reshape(rng: np.random.Generator) -> Instance:
     return Instance(Reshape((1, *shape[::-1])), (shape,))
 
 
-RANDOM = (_reduce, _broadcast, _transpose, _slice, _place, _update, _concatenate, _contract, _take,
-          _scatter_add, _scatter, _prefix, _sort, _reshape)  # fmt: skip
+_ONE = (Inverse(), Determinant(), Cofactors(), LogDeterminant(), Cholesky(), SymmetricEigen())
+
+
+def _square(rng: np.random.Generator) -> Instance:
+    lead, n = _shape(rng, int(rng.integers(0, 3))), int(rng.integers(0, 5))
+    op = _ONE[rng.integers(len(_ONE))]
+    make = positive if op.name in ("cholesky", "eigh") else regular
+    n = 2 if n == 1 and op.name == "cholesky" else n  # the square of a root is linear
+    several = {"slogdet": 2, "eigh": 2}.get(op.name, 1)
+    return Instance(op, (make(rng, *lead, n, n),), int(rng.integers(several)))
+
+
+def _oblong(rng: np.random.Generator) -> Instance:
+    lead, (m, n) = _shape(rng, int(rng.integers(0, 3))), rng.integers(0, 5, 2)
+    op = (PseudoInverse(1e-15), SingularValues(), OrthogonalFactor())[rng.integers(3)]
+    several = {"svd": 3, "qr": 2}.get(op.name, 1)
+    return Instance(op, (apart(rng, *lead, int(m), int(n)),), int(rng.integers(several)))
+
+
+def _system(rng: np.random.Generator) -> Instance:
+    lead, (n, m) = _shape(rng, int(rng.integers(0, 3))), (int(i) for i in rng.integers(0, 5, 2))
+    op = (Solve(), SolveTriangular(True), SolveTriangular(False))[rng.integers(3)]
+    return Instance(op, (regular(rng, *lead, n, n), rng.normal(size=(*lead, n, m))))
+
+
+RANDOM = (_square, _oblong, _system, _reduce, _broadcast, _transpose, _slice, _place, _update,
+          _concatenate, _contract, _take, _scatter_add, _scatter, _prefix, _sort,
+          _reshape)  # fmt: skip
 
 
 def random_instances(count: int, seed: int = 0) -> Iterator[Instance]:

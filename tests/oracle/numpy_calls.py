@@ -19,6 +19,29 @@ def written(function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return y
 
 
+def positive(x):
+    """A positive definite matrix, 3 x 3, in the dtype of x where that holds it."""
+    return x.T @ x + 4 * np.eye(3, dtype=x.dtype)
+
+
+def stacked(x):
+    """Two matrices with an inverse, in a stack."""
+    return positive(x) + x[:, None] * 0.5
+
+
+def one_sign(*found):
+    """Factors whose vectors, columns of the first and rows of the last, have fixed signs."""
+    sign = np.sign(found[-1][..., :1])
+    signed = found[-1] * sign
+    return (*(u * np.swapaxes(sign, -1, -2) for u in found[:-2]), *found[-2:-1], signed)
+
+
+def eigen(x):
+    """Eigenvalues, and eigenvectors as rows of fixed signs."""
+    values, vectors = np.linalg.eigh(x)
+    return one_sign(values, np.swapaxes(vectors, -1, -2))
+
+
 AXES = (None, 0, 1, -1, (0, 1))
 INDICES = np.array([[1, 0], [0, 0]])
 CALLS = {
@@ -75,7 +98,8 @@ CALLS = {
                  lambda x: np.average(x, weights=x + 1)],
     np.count_nonzero: [np.count_nonzero, lambda x: np.count_nonzero(x, axis=1, keepdims=True)],
     np.linalg.norm: [np.linalg.norm, lambda x: np.linalg.norm(x, axis=0),
-        lambda x: np.linalg.norm(x, "fro"),
+        lambda x: np.linalg.norm(x, "fro"), lambda x: np.linalg.norm(x, 2),
+        lambda x: np.linalg.norm(x[None], "nuc", axis=(2, 1), keepdims=True),
                      *(lambda x, p=p: np.linalg.norm(x[0], p)
                          for p in (0, 1, 2, 3, np.inf, -np.inf)),
                      *(lambda x, p=p: np.linalg.norm(x, p, keepdims=True)
@@ -192,7 +216,8 @@ CALLS = {
     np.linalg.cross: [lambda x: np.linalg.cross(x * 1.0, x[::-1] * 1.0)],
     np.linalg.multi_dot: [lambda x: np.linalg.multi_dot([x, x.T, x])],
     np.linalg.matrix_power: [
-        *(lambda x, n=n: np.linalg.matrix_power(x[:, :2] * 1.0, n) for n in (0, 1, 2, 5))],
+        *(lambda x, n=n: np.linalg.matrix_power(x[:, :2] * 1.0, n) for n in (0, 1, 2, 5)),
+        lambda x: np.linalg.matrix_power(positive(x), -3)],
     np.linalg.diagonal: [lambda x: np.linalg.diagonal(x[None], offset=1)],
     np.linalg.trace: [np.linalg.trace, lambda x: np.linalg.trace(x[None], offset=-1)],
     np.linalg.outer: [lambda x: np.linalg.outer(x[0], x[1])],
@@ -214,5 +239,27 @@ CALLS = {
     np.rot90: [*(lambda x, k=k: np.rot90(x, k) for k in range(-1, 5))],
     np.resize: [lambda x: np.resize(x, (2, 4)), lambda x: np.resize(x, 3)],
     np.dsplit: [lambda x: np.dsplit(x[None], 3)],
+    np.linalg.solve: [lambda x: np.linalg.solve(positive(x), x[0]),
+        lambda x: np.linalg.solve(positive(x), x.T), lambda x: np.linalg.solve(stacked(x), x.T)],
+    **{f: [lambda x, f=f: f(positive(x)), lambda x, f=f: f(stacked(x))]
+       for f in (np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.eigvalsh,
+                 np.linalg.cholesky)},
+    np.linalg.pinv: [np.linalg.pinv, lambda x: np.linalg.pinv(x.T, 1e-3)],
+    np.linalg.lstsq: [lambda x: np.linalg.lstsq(x.T, x[0], rcond=None),
+        lambda x: np.linalg.lstsq(x, x[:, 0], rcond=1e-4)],
+    np.linalg.matrix_rank: [np.linalg.matrix_rank, lambda x: np.linalg.matrix_rank(x[0]),
+        lambda x: np.linalg.matrix_rank(positive(x), tol=4.5),
+        lambda x: np.linalg.matrix_rank(positive(x), hermitian=True)],
+    np.linalg.tensorsolve: [lambda x: np.linalg.tensorsolve(positive(x)[:, None], x[0][:, None])],
+    np.linalg.tensorinv: [lambda x: np.linalg.tensorinv(positive(x)[:, None])],
+    np.linalg.eigh: [lambda x: eigen(positive(x)), lambda x: eigen(stacked(x))],
+    np.linalg.svd: [lambda x: one_sign(*np.linalg.svd(x, full_matrices=False)),
+        lambda x: one_sign(*np.linalg.svd(stacked(x))),
+        lambda x: np.linalg.svd(x, compute_uv=False)],
+    np.linalg.svdvals: [np.linalg.svdvals],
+    np.linalg.qr: [np.linalg.qr, lambda x: np.linalg.qr(x.T), lambda x: np.linalg.qr(x, "r"),
+        lambda x: np.linalg.qr(x, mode="complete")],
+    np.linalg.cond: [np.linalg.cond,
+        *(lambda x, p=p: np.linalg.cond(positive(x), p) for p in (-2, 1, "fro"))],
 }  # fmt: skip
 """Calls of each function that has a rule; a function without one fails a test."""

@@ -12,6 +12,7 @@ from glassgrad.array import (
     halves,
     joins,
     lines,
+    matrices,
     missing,
     order,
     products,
@@ -20,7 +21,7 @@ from glassgrad.array import (
     shapes,
 )
 from glassgrad.array.handle import Array
-from glassgrad.array.protocol import FUNCTIONS, HANDLERS
+from glassgrad.array.protocol import FUNCTIONS, HANDLERS, WITHOUT_RULE
 from glassgrad.graph.errors import NoRuleError
 from glassgrad.graph.provenance import at_caller
 
@@ -31,6 +32,7 @@ __all__ = [
     "halves",
     "joins",
     "lines",
+    "matrices",
     "missing",
     "order",
     "products",
@@ -46,6 +48,8 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     """What `Array.__array_function__` answers."""
     run = FUNCTIONS.get(func)
     name = f"{getattr(func, '__module__', 'numpy').replace('numpy', 'np')}.{func.__name__}"
+    if func in WITHOUT_RULE:
+        raise NoRuleError(f"{name}: {WITHOUT_RULE[func]}{at_caller()}")
     if run is None:
         raise NoRuleError(
             f"{name} has no rule yet for traced arrays: write it by functions that have one "

@@ -8,6 +8,7 @@ import numpy as np
 
 from glassgrad.array.handle import Array
 from glassgrad.array.joins import stack
+from glassgrad.array.matrices import inv
 from glassgrad.array.protocol import FUNCTIONS, METHODS, implements
 from glassgrad.array.shapes import moveaxis, ravel, reshape, transpose
 from glassgrad.array.together import together
@@ -108,12 +109,9 @@ def multi_dot(arrays: Any) -> Array:
 
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Array:
-    """np.linalg.matrix_power for n from 0 up, by squaring."""
+    """np.linalg.matrix_power by squaring, of the inverse for a negative power."""
     if n < 0:
-        raise NoRuleError(
-            f"np.linalg.matrix_power: a negative power needs an inverse, which has no rule"
-            f"{at_caller()}"
-        )
+        return matrix_power(inv(a), -n)
     if n == 0:
         return a * 0 + np.eye(a.shape[-1], dtype=a.dtype)
     half = matrix_power(a, n // 2) if n > 1 else None

@@ -13,6 +13,9 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy function -> its implementation on handles."""
 
+WITHOUT_RULE: dict[Any, str] = {}
+"""NumPy function -> why it has no implementation, and what to use."""
+
 METHODS: dict[str, Callable[..., Any]] = {}
 """Method name -> a function whose first argument is the handle."""
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from glassgrad.array.handle import Array, as_node
+from glassgrad.array.matrices import singular_norm
 from glassgrad.array.protocol import METHODS, implements
 from glassgrad.array.together import Axis, together
 from glassgrad.graph.dtype import as_dtype, to_float
-from glassgrad.graph.errors import NoRuleError, ShapeError
+from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import broadcast_to, cast, reshape
 from glassgrad.graph.node import Node
 from glassgrad.graph.provenance import at_caller
@@ -147,7 +148,7 @@ def count_nonzero(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Array
 
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
-    """np.linalg.norm of vectors (any order), and of matrices: Frobenius, 1 and infinity.
+    """np.linalg.norm of vectors (any order), and of matrices: all of NumPy's.
 
     Its derivative is 0 where all elements are 0.
     """
@@ -166,10 +167,9 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         found = reduce(lines, "max" if ord > 0 else "min", (other,), keepdims=True)
         return Array(found if keepdims else reshape(found, _kept(node, axes)))
     if len(axes) == 2 and ord in (2, -2, "nuc"):
-        raise NoRuleError(
-            f"np.linalg.norm of order {ord!r} of a matrix needs its singular values, which have no "
-            f"rule: use the Frobenius norm (ord=None), or 1 or infinity{at_caller()}"
-        )
+        found = singular_norm(node, ord, axes)
+        kept = tuple(1 if i in axes else n for i, n in enumerate(node.shape))
+        return Array(reshape(found, kept) if keepdims else found)
     raise ShapeError(f"np.linalg.norm: order {ord!r} over {len(axes)} axes is no norm{at_caller()}")
 
 

@@ -26,7 +26,17 @@ from glassgrad.graph.node import Item, Node, constant, item, make
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract, contract
+from glassgrad.ops.factor import Cholesky, OrthogonalFactor, SingularValues, SymmetricEigen
 from glassgrad.ops.gather import Scatter, ScatterAdd, Take, take
+from glassgrad.ops.linear_system import (
+    Cofactors,
+    Determinant,
+    Inverse,
+    LogDeterminant,
+    PseudoInverse,
+    Solve,
+    SolveTriangular,
+)
 from glassgrad.ops.prefix import Prefix
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
@@ -125,6 +135,20 @@ def _sort(op: Sort, node: Node, xs: Batched, size: int) -> Node:
     return make(Sort(op.axis + 1), _first(xs))
 
 
+def _solve(op: Solve | SolveTriangular, node: Node, xs: Batched, size: int) -> Node:
+    """Many right-hand sides of one matrix are columns of one: it is factorised once."""
+    a, b = node.inputs
+    if xs[0] is not None:
+        return _same(op, node, xs, size)
+    assert xs[1] is not None
+    rows, columns = b.shape[-2:]
+    last = b.ndim - 1  # of the new axis between rows and columns
+    beside = transpose(xs[1], (*range(1, last + 1), 0, last + 1))
+    found = make(op, a, reshape(beside, (*b.shape[:-2], rows, size * columns)))
+    apart = reshape(found, (*b.shape[:-1], size, columns))
+    return transpose(apart, (last, *range(last), last + 1))
+
+
 # -- reading and adding at indices ----------------------------------------------------------------
 
 
@@ -188,4 +212,20 @@ _RULES: dict[type[Op], Rule] = {
     Prefix: lambda op, node, xs, size: make(Prefix(op.axis + 1, op.backward), _first(xs)),
     Sort: _sort,
     RandomBits: lambda op, node, xs, size: each_key(op, _first(xs)),
+    Solve: _solve,
+    SolveTriangular: _solve,
+    **dict.fromkeys(
+        (
+            Inverse,
+            LogDeterminant,
+            Determinant,
+            Cofactors,
+            PseudoInverse,
+            Cholesky,
+            SymmetricEigen,
+            SingularValues,
+            OrthogonalFactor,
+        ),
+        _same,
+    ),
 }

@@ -7,7 +7,7 @@ the program as it is run, fused, is compared with those values.
 Bounds: exact for integers, booleans, comparisons, choices and everything that only moves elements;
 4 ULP from the true value, or as far as NumPy is from it and 4 more, for elementwise functions (the
 true value is the same formula in the next wider dtype); for sums and products of matrices the
-forward error of any order of addition; half of the digits for loops and branches.
+forward error of any order of addition; half of the digits for loops, branches and linear algebra.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engines import reference
+from glassgrad.engines import matrices, reference
 from glassgrad.graph.family import Cast, Elementwise
 from glassgrad.graph.node import Const, Input, Item, NDArray, Node, at_site
 from glassgrad.graph.numpy_algebra import NUMPY
@@ -213,5 +213,5 @@ _BOUNDS: dict[type[Op], Callable[..., Any]] = {
     Contract: _contract_bound,
     Prefix: _prefix_bound,
     ScatterAdd: _scatter_bound,
-    **dict.fromkeys(_HOLDING, lambda node, want, *xs: _half(want)),
+    **dict.fromkeys((*_HOLDING, *matrices.RUN), lambda node, want, *xs: _half(want)),
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engines import matrices
 from glassgrad.graph.errors import GraphError, IndexRangeError, NegativePowerError, UnboundError
 from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.function import Function
@@ -262,6 +263,7 @@ _RUN: dict[type[Op], Callable[..., Any]] = {
     Prefix: _prefix,
     Sort: _sort,
     RandomBits: _random_bits,
+    **matrices.RUN,
 }
 
 

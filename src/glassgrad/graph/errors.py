@@ -6,6 +6,8 @@ what to do.
 
 from __future__ import annotations
 
+from numpy.linalg import LinAlgError
+
 
 class GlassgradError(Exception):
     """The family of all errors that glassgrad raises on purpose."""
@@ -17,6 +19,10 @@ class ShapeError(GlassgradError, ValueError):
 
 class DTypeError(GlassgradError, TypeError):
     """A dtype that an op does not take."""
+
+
+class MatrixError(GlassgradError, LinAlgError):
+    """Matrices that an op of linear algebra does not take: of a wrong shape, or singular."""
 
 
 class IndexRangeError(GlassgradError, IndexError):

@@ -174,7 +174,7 @@ def _traced(f: Function, args: Sequence[Any]) -> tuple[list[Node], list[Node], V
             f"gg.check_grads of {label_of(f)}: no real number goes in, or none comes out"
         )
     wide = widened([*outputs, *variables])
-    known = {wide.get(x, x): v for x, v in trace.root().values.items()}
+    known = {wide.get(x, x): v for x, v in trace.root().values.items() if x.outputs is None}
     values = {x: np.asarray(v, x.dtype) for x, v in known.items()}
     return [wide[y] for y in outputs], [wide[x] for x in variables], values
 

@@ -84,6 +84,7 @@ class Builder:
         self.buffers = Stored()
         self.made: dict[Buffer, int] = {}
         self.constants: list[Buffer] = [] if constants is None else constants
+        self.factors: dict[Node, list[Buffer]] = {}  # of matrices, with their row exchanges
 
     def whole(self, node: Node) -> Expr:
         """The expression of a node over its own shape, stored nodes read from their buffers."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from glassgrad.engines import reference
 from glassgrad.engines.native import threads
-from glassgrad.graph.errors import DTypeError, ShapeError
+from glassgrad.engines.native.outside import REFUSED
+from glassgrad.graph.errors import DTypeError, MatrixError, ShapeError
 from glassgrad.graph.node import Node
 
 
@@ -42,13 +43,16 @@ class Calling:
             ready[self.donated[o]] if o in self.donated else np.empty(node.shape, node.dtype)
             for o, node in enumerate(self.outputs)
         ]
-        if self.kernel(*([address(a) for a in arrays] for arrays in (ready, results))):
-            self._explain(ready)
+        status = self.kernel(*([address(a) for a in arrays] for arrays in (ready, results)))
+        if status:
+            self._explain(ready, status)
         return results
 
-    def _explain(self, arrays: Sequence[np.ndarray]) -> None:
+    def _explain(self, arrays: Sequence[np.ndarray], status: int) -> None:
         """Raises the error that the same computation raises on the reference engine."""
         reference.evaluate(self.outputs, dict(zip(self.inputs, arrays)))
+        if status & REFUSED:
+            raise MatrixError(f"{self.name}: a matrix is singular to LAPACK, or has no factors")
         raise IndexError(f"{self.name}: an index is out of range")
 
 

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
+from glassgrad.engines.native.outside import Question, Routine
 from glassgrad.engines.native.roots import is_costly
 from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.row_sums import RowSums
@@ -38,6 +39,7 @@ _PART, _MOST_PARTS = 25_000.0, 256
 _STEP = 5.0  # calling the function of a step
 _UNKNOWN = 1e6  # a step that is not in the table
 _MOVED, _CHEAP, _COSTLY, _GATHERED = 0.1, 0.04, 0.5, 1.5  # of one float32 element
+_CALLED, _FLOP = 500.0, 0.2  # one call of LAPACK, one operation in it
 _PRODUCT = {"float32": 0.02, "float64": 0.04}  # of one multiply and add
 
 
@@ -128,6 +130,11 @@ def _branch(step: Branch) -> float:
     return max(of_steps(step.yes), of_steps(step.no))
 
 
+def _routine(step: Routine | Question) -> float:
+    node = step.nodes[0]
+    return _CALLED * prod(node.inputs[0].shape[:-2]) + _FLOP * node.op.flops(node)
+
+
 _RULES: dict[type[Step], Callable[[Any], float]] = {
     Loop: _loop,
     Reduction: _reduction,
@@ -141,4 +148,6 @@ _RULES: dict[type[Step], Callable[[Any], float]] = {
     Rows: _rows,
     Spin: _spin,
     Branch: _branch,
+    Routine: _routine,
+    Question: lambda step: LONG + _routine(step),
 }

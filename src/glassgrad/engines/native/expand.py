@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glassgrad.engines.native.by_factors import COMPOSITE, by_factors
 from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.labels import in_order, is_outer, label_groups, sizes
 from glassgrad.engines.native.later import postponed
@@ -38,7 +39,8 @@ def expanded(outputs: Sequence[Node], extents: Extents = NONE) -> list[Node]:
 
     logsumexp is max, exp, sum and log; the softmax that is its derivative takes its exp from there;
     a product whose result interleaves its axes is an ordered one, transposed; partial sums are a
-    loop; long reductions are cut into parts; of row-sparse gradients only the rows are computed.
+    loop; determinants and pseudo-inverses come of factorisations; long reductions are cut into
+    parts; of row-sparse gradients only the rows are computed.
     """
     outputs = by_rows(inlined(outputs), extents)
     order = topological_order(outputs)
@@ -102,7 +104,9 @@ def _is_composite(node: Node) -> bool:
     op = node.op
     if isinstance(op, Contract):
         return not is_outer(op) and in_order(node) != op.out
-    return isinstance(op, Prefix) or (isinstance(op, Reduce) and op.kind == "logsumexp")
+    return isinstance(op, (Prefix, *COMPOSITE)) or (
+        isinstance(op, Reduce) and op.kind == "logsumexp"
+    )
 
 
 def _is_turned(node: Node) -> bool:
@@ -153,6 +157,8 @@ class _Expander:
             return transpose(ordered, [order.index(i) for i in op.out])
         if isinstance(op, Prefix):
             return _running(op, node.inputs[0])
+        if isinstance(op, COMPOSITE):
+            return by_factors(node)
         assert isinstance(op, Reduce)
         return self._logsumexp(old, op, node.inputs[0])
 

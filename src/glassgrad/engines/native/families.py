@@ -20,6 +20,7 @@ from glassgrad.engines.native.expression import (
     Uniform,
     loads,
 )
+from glassgrad.engines.native.matrix_plans import plan_matrices
 from glassgrad.engines.native.shorten import shortened
 from glassgrad.engines.native.sorting import work_bytes
 from glassgrad.engines.native.sparse_rows import RowNumbers
@@ -40,7 +41,9 @@ from glassgrad.graph.family import Cast
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Item, Node, Trace, new_input
 from glassgrad.graph.op import Op
+from glassgrad.ops.factor import OrthogonalFactor, SingularValues, SymmetricEigen
 from glassgrad.ops.gather import ScatterAdd
+from glassgrad.ops.linear_system import LogDeterminant
 from glassgrad.ops.loop import Cond, Scan, While, results_of
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
@@ -257,4 +260,7 @@ _RESULTS: dict[type[Op], Callable[[Planner, Node, list[Buffer]], None]] = {
     Sort: _sort,
     Cond: _branch,
     While: _until,
+    **dict.fromkeys(
+        (LogDeterminant, SymmetricEigen, SingularValues, OrthogonalFactor), plan_matrices
+    ),
 }

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glassgrad.engines.native import memory, underway
+from glassgrad.engines.native import memory, outside, underway
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.calling import Calling, address
 from glassgrad.engines.native.donation import Donation
@@ -58,6 +58,7 @@ class GeneralProgram:
         self.code_size = sum(map(len, objects))
         self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
         known = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
+        known |= outside.addresses(code.module.foreign())
         known |= underway.addresses() if self.long else {}
         imports = {n: known[n] for n in code.module.foreign()}
         self._linked = Linked(objects, self.target, ["kernel"], imports)

@@ -24,6 +24,7 @@ from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.places import Places
 from glassgrad.engines.native.products import cut_of, emit_multiply
 from glassgrad.engines.native.repeat import PROGRAMS
+from glassgrad.engines.native.routines import CALLS
 from glassgrad.engines.native.row_blocks import emit_rows
 from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.runs import operands, runs
@@ -188,9 +189,9 @@ class Code:
         status, *index = g.params[len(buffers) :]
         g.sizes = status
         known = dict(zip(buffers, g.params))
-        emit_programs = PROGRAMS.get(type(step))
+        emit_programs = PROGRAMS.get(type(step)) or CALLS.get(type(step))
         if emit_programs is not None:
-            emit_programs(g, step, known, status, *inner[id(step)])
+            emit_programs(g, step, known, status, *inner.get(id(step), ()))
         elif isinstance(step, Rows):
 
             def function(s: Step, i: int, used: Sequence[Buffer]) -> Function:

@@ -36,6 +36,7 @@ from glassgrad.engines.native.families import (
 )
 from glassgrad.engines.native.labels import is_outer
 from glassgrad.engines.native.later import Later, put_through
+from glassgrad.engines.native.matrix_plans import plan_matrix
 from glassgrad.engines.native.roots import FUSED, Roots, is_costly
 from glassgrad.engines.native.sparse_rows import RowNumbers
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
@@ -45,7 +46,9 @@ from glassgrad.graph.node import Const, Item, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.factor import Cholesky
 from glassgrad.ops.gather import Scatter, ScatterAdd
+from glassgrad.ops.linear_system import Inverse, Solve, SolveTriangular
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import Reduce
 from glassgrad.ops.view import Concatenate, Place, Update
@@ -292,4 +295,5 @@ _PLANS: dict[type[Op], Callable[[Planner, Node, Buffer], None]] = {
     RandomBits: plan_draw,
     RowNumbers: plan_numbers,
     Later: plan_later,
+    **dict.fromkeys((Solve, SolveTriangular, Inverse, Cholesky), plan_matrix),
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engines.native import cost, memory, pyabi, underway
+from glassgrad.engines.native import cost, memory, outside, pyabi, underway
 from glassgrad.engines.native.aside import begin
 from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
@@ -94,6 +94,8 @@ class NativeProgram(Calling):
         keeps = self.cache.folder is not None
         name = name_of(self.outputs, self.inputs, self.donated, self.target) if keeps else None
         found = recalled(self.cache, name, self.outputs)
+        if found is not None and outside.missing(found.foreign):
+            found = None
         self.cache_hit = found is not None
         if found is not None:
             self._check_memory(found.arena_bytes, found.constants)
@@ -149,7 +151,7 @@ class NativeProgram(Calling):
         self.arena = Arenas(made.arena_bytes)
         self.fast = receiver
         objects, exports, foreign = [*made.objects], ["kernel"], made.foreign
-        known = underway.addresses() if self.long else {}
+        known = outside.addresses(foreign) | (underway.addresses() if self.long else {})
         if pyabi.usable():
             module = Module(self.target)
             entry = Entry(module, self.signature, self.long, self.shared)
