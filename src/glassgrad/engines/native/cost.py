@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
 from glassgrad.engines.native.outside import Question, Routine
+from glassgrad.engines.native.renewal import Renewal
 from glassgrad.engines.native.roots import is_costly
 from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.row_sums import RowSums
@@ -40,6 +41,7 @@ _STEP = 5.0  # calling the function of a step
 _UNKNOWN = 1e6  # a step that is not in the table
 _MOVED, _CHEAP, _COSTLY, _GATHERED = 0.1, 0.04, 0.5, 1.5  # of one float32 element
 _CALLED, _FLOP = 500.0, 0.2  # one call of LAPACK, one operation in it
+_ROW = 20.0  # of a row of a large table
 _PRODUCT = {"float32": 0.02, "float64": 0.04}  # of one multiply and add
 
 
@@ -61,7 +63,7 @@ def of_steps(steps: Sequence[Step]) -> float:
 
 def parts(step: Step) -> int:
     """In how many parts a step should be cut; 1 where it is done in one go."""
-    if type(step) not in (Loop, Reduction, Rows, Multiply):
+    if type(step) not in (Loop, Reduction, Rows, Multiply, Renewal):
         return 1
     whole = of_step(step)
     return 1 if whole < SHARED else min(_MOST_PARTS, int(whole / _PART))
@@ -97,6 +99,13 @@ def _multiply(step: Multiply) -> float:
 
 def _scatter(step: Scatter) -> float:
     return _points(step, prod(step.space))
+
+
+def _renewal(step: Renewal) -> float:
+    each = _MOVED * len(step.values)
+    for x in walk(step.values):
+        each += _MOVED if isinstance(x, Load | Gather) else _CHEAP
+    return step.space[0] * _ROW * len(step.values) + prod(step.space) * each
 
 
 def _number(step: Number) -> float:
@@ -142,6 +151,7 @@ _RULES: dict[type[Step], Callable[[Any], float]] = {
     Multiply: _multiply,
     Scatter: _scatter,
     Number: _number,
+    Renewal: _renewal,
     Draw: _draw,
     Arrange: _arrange,
     Repeat: _repeat,

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from glassgrad.engines.native.course import Until
 from glassgrad.engines.native.expression import Buffer, Gather, Load, Store, loads
 from glassgrad.engines.native.products import keeps_partial_sums, result_store
+from glassgrad.engines.native.renewal import renewed
 from glassgrad.engines.native.schedule import Schedule, dependences
 from glassgrad.engines.native.step import Loop, Multiply, Reduction, Repeat, Scatter, Step
 from glassgrad.engines.native.strided import Strided
@@ -49,6 +50,7 @@ class Donation:
             for result in [b for b in dict.fromkeys(step.writes()) if b in self.pairs]:
                 if self._clashes(step, result):
                     self._retreat(result)
+        self.steps = renewed(self.steps, {b: a for b, a in self.pairs.items() if b in self.idle})
         for result in self.pairs:
             self._read_first(result)
         while (order := self._order()) is None:

@@ -252,7 +252,8 @@ def plan_numbers(p: Planner, node: Node, buffer: Buffer) -> None:
     places = Buffer("arena", np.dtype(np.int32), (op.extent,))
     known = Buffer("arena", np.dtype(np.int64), node.shape)
     numbers = Store(expr, buffer, Strided.contiguous(node.shape))
-    p.append(Number([node], [], expr, numbers, op.extent, places, known))
+    count = Buffer("arena", np.dtype(np.int64), (1,))
+    p.append(Number([node], [], expr, numbers, op.extent, places, known, count))
 
 
 _RESULTS: dict[type[Op], Callable[[Planner, Node, list[Buffer]], None]] = {

@@ -23,6 +23,7 @@ from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.places import Places
 from glassgrad.engines.native.products import cut_of, emit_multiply
+from glassgrad.engines.native.renewal import Renewal, emit_renewal
 from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.routines import CALLS
 from glassgrad.engines.native.row_blocks import emit_rows
@@ -209,7 +210,10 @@ class Code:
             emit_multiply(self.module, g, step, known, scratch, f"{name}_product", *index)
         else:
             range_ = Part(g, index[0], wanted) if index else None
-            emit_step(g, step, known, status, range_)
+            if isinstance(step, Renewal):
+                emit_renewal(g, step, known, status, range_)
+            else:
+                emit_step(g, step, known, status, range_)
             if range_ is not None:
                 self.parts[name] = range_.count
         g.ret()

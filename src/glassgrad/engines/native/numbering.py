@@ -40,4 +40,5 @@ def emit_numbers(
         f.store(number, nest.pointer[step.numbers])
         return [f.select(known, count, count + 1)]
 
-    nest.open([0], one, [f.index(0)])
+    (count,) = nest.open([0], one, [f.index(0)])
+    f.store(count, pointers[step.count])

@@ -194,7 +194,8 @@ class Number(Step):
     """Numbers for row indices, equal for equal rows, counted as rows are first named.
 
     `places` has a number for each of `extent` rows and `rows` a row for each number. Both hold
-    anything at first: a number is one that was given only if its row is this one.
+    anything at first: a number is one that was given only if its row is this one. `count` says in
+    the end how many were given.
     """
 
     whole = True
@@ -203,6 +204,7 @@ class Number(Step):
     extent: int
     places: Buffer
     rows: Buffer
+    count: Buffer
 
     def roots(self) -> list[Expr]:
         """The indices."""
@@ -214,7 +216,7 @@ class Number(Step):
 
     def writes(self) -> list[Buffer]:
         """The numbers and the tables."""
-        return [self.numbers.buffer, self.places, self.rows]
+        return [self.numbers.buffer, self.places, self.rows, self.count]
 
     @property
     def shape(self) -> tuple[int, ...]:
