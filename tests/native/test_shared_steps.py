@@ -150,6 +150,20 @@ def test_random_graphs_cut_finely(seed, fine, monkeypatch):
     agree(f, *args, monkeypatch=monkeypatch)
 
 
+@pytest.mark.parametrize("shape", [(3,), (17,), (64,), (37, 41), (5, 1003)])
+@pytest.mark.parametrize("draw", [gg.random.normal, gg.random.uniform])
+def test_random_words_cut_finely(draw, shape, fine, monkeypatch):
+    agree(lambda key: draw(key, shape), gg.random.key(3), monkeypatch=monkeypatch)
+
+
+def test_many_random_words(monkeypatch):
+    key = gg.random.key(5)
+    agree(lambda key: gg.random.uniform(key, (700, 1003)), key, monkeypatch=monkeypatch)
+    expected = gg.jit(lambda key: gg.random.uniform(key, (700, 1003)), engine="reference")(key)
+    found = gg.jit(lambda key: gg.random.uniform(key, (700, 1003)))(key)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("columns", [64, 65, 200, 203])
 @pytest.mark.parametrize("part", [0.1, 500.0])
 def test_sums_over_columns(columns, part, fine, monkeypatch):
@@ -274,6 +288,19 @@ STEP = """
 
 def test_a_process_with_workers_ends_in_peace():
     assert run(STEP + "    print(all(step(x).tobytes() == first for _ in range(50)))") == ["True"]
+
+
+def test_workers_start_when_more_than_one_thread_is_wanted_later():
+    code = (
+        STEP.replace("gg.threads(4)", "gg.threads(1)")
+        + """
+    from glassgrad.engines.native import threads as crew
+    before = crew._running
+    gg.threads(3)
+    print(before, crew._running, step(x).tobytes() == first)
+    """
+    )
+    assert run(code) == ["0", "2", "True"]
 
 
 def test_the_child_of_a_fork_has_workers_of_its_own():

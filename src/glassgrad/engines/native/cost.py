@@ -63,7 +63,7 @@ def of_steps(steps: Sequence[Step]) -> float:
 
 def parts(step: Step) -> int:
     """In how many parts a step should be cut; 1 where it is done in one go."""
-    if type(step) not in (Loop, Reduction, Rows, Multiply, Renewal):
+    if type(step) not in (Loop, Reduction, Rows, Multiply, Renewal, Draw):
         return 1
     whole = of_step(step)
     return 1 if whole < SHARED else min(_MOST_PARTS, int(whole / _PART))

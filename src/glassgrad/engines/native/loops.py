@@ -53,7 +53,7 @@ def emit_step(
     if isinstance(step, Reduction):
         _Reducer(f, step, pointers, status, part).emit()
     elif isinstance(step, Draw):
-        emit_draw(f, step, pointers)
+        emit_draw(f, step, pointers, part)
     elif isinstance(step, Spin):
         emit_spin(f, step, pointers, status)
     elif isinstance(step, Arrange):

@@ -6,6 +6,7 @@ from math import prod
 
 from glassgrad.engines.native.emit import I32, I64, Function, Value
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.step import Draw
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
@@ -13,8 +14,10 @@ _WEYL = 0x9E3779B9, 0xBB67AE85
 _WORD = 0xFFFFFFFF
 
 
-def emit_draw(f: Function, step: Draw, pointers: dict[Buffer, Value]) -> None:
-    """Writes all words of a draw: word i is word i mod 4 of block i div 4."""
+def emit_draw(
+    f: Function, step: Draw, pointers: dict[Buffer, Value], part: Part | None = None
+) -> None:  # fmt: skip
+    """Writes the words of a draw, or of a part of it: word i is word i mod 4 of block i div 4."""
     blocks = max(2, f.target.lanes(I32) // 4)
     words, total = 4 * blocks, prod(step.draws)
     key = f.at(pointers[step.key.buffer], I32, step.key.view.offset)
@@ -31,10 +34,14 @@ def emit_draw(f: Function, step: Draw, pointers: dict[Buffer, Value]) -> None:
         mask = None if count == words else f.tail_mask(words, count)
         f.store(value, f.at(pointers[step.target], I32, i), mask=mask)
 
-    if (varying := f.varying(total)) is not None:
-        end = f.binary("and", varying, -words)
-        f.loop(0, end, words, lambda i: some(i, words))
-        f.branch(f.compare("slt", end, varying), lambda: some(end, varying - end))
+    low, high = f.index(0), f.varying(total)
+    if part is not None:
+        part.cut([0], [total], 0, words)
+        low, high = part.low, part.high
+    if high is not None:
+        end = f.binary("and", high, -words)
+        f.loop(low, end, words, lambda i: some(i, words))
+        f.branch(f.compare("slt", end, high), lambda: some(end, high - end))
         return
     whole = total // words * words
     f.loop(0, whole, words, lambda i: some(i, words))

@@ -48,15 +48,20 @@ def threads(count: int | None = None) -> int:
         if not 1 <= count <= crew.MOST + 1:
             raise ValueError(f"gg.threads takes from 1 to {crew.MOST + 1} threads, not {count}")
         _wanted = count
-        if _running:
+        if _is_ready():
             start()
     return _wanted if _wanted is not None else min(cores(), crew.MOST + 1)
 
 
 def ready() -> None:
     """Starts the crew where it has not been."""
-    if not ctypes.c_int64.from_address(MEMORY + crew.READY).value:
+    if not _is_ready():
         start()
+
+
+def _is_ready() -> bool:
+    """Whether a program has asked for the crew."""
+    return bool(ctypes.c_int64.from_address(MEMORY + crew.READY).value)
 
 
 def start() -> None:
