@@ -23,6 +23,8 @@ class Program(Protocol):
 class Engine(Protocol):
     """A way to run graphs."""
 
-    def __call__(self, outputs: Sequence[Node], inputs: Sequence[Node]) -> Program:
-        """Compile the outputs as a function of the inputs."""
+    def __call__(
+        self, outputs: Sequence[Node], inputs: Sequence[Node], budget: int | None = None
+    ) -> Program:
+        """Compile the outputs as a function of the inputs, which needs at most `budget` bytes."""
         ...

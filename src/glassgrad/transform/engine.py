@@ -5,19 +5,47 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from glassgrad.engines.program import Engine, Program
 from glassgrad.engines.reference import ReferenceProgram
+from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.node import Node
 
 
-def _native(outputs: Sequence[Node], inputs: Sequence[Node]) -> Program:
+def _native(outputs: Sequence[Node], inputs: Sequence[Node], budget: int | None = None) -> Program:
     from glassgrad.engines.native.program import NativeProgram
 
-    return NativeProgram(outputs, inputs)
+    return NativeProgram(outputs, inputs, budget=budget)
 
 
-ENGINES: dict[str, Engine] = {"reference": ReferenceProgram, "native": _native}
+def _reference(
+    outputs: Sequence[Node], inputs: Sequence[Node], budget: int | None = None
+) -> Program:
+    if budget is not None:
+        raise CalculusError("gg.jit: budget= needs the native engine, which is not there")
+    return ReferenceProgram(outputs, inputs)
+
+
+ENGINES: dict[str, Engine] = {"reference": _reference, "native": _native}
+
+
+def check_budget(budget: Any, engine: str, batch: bool) -> None:
+    """Refuses what is no budget, and what no engine or program for all sizes can keep."""
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise CalculusError(
+            f"gg.jit: budget is a number of bytes, such as 64 << 20, not {budget!r}"
+        )
+    if engine != "native":
+        raise CalculusError(
+            f"gg.jit: a budget is kept by the native engine, and the {engine} engine keeps every "
+            "value: leave one of engine= and budget= out"
+        )
+    if batch:
+        raise CalculusError(
+            "gg.jit: a budget is kept for one size at a time, and batch= asks for a program for "
+            "all sizes: leave one of them out"
+        )
 
 
 def present(engine: str) -> str:

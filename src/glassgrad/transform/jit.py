@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from itertools import count
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from glassgrad.graph.node import ACTIVE, Guard, Input, Node, Trace, constant, ne
 from glassgrad.graph.traverse import substitute, topological_order
 from glassgrad.rewrite.pipeline import finish, stabilise
 from glassgrad.transform.anew import MANY, Change, Course, changes, warn_of_many
+from glassgrad.transform.direct import direct_call, native_call, takes
 from glassgrad.transform.donate import (
     Chosen,
     as_chosen,
@@ -30,14 +31,13 @@ from glassgrad.transform.donate import (
     count_leaves,
     donated_pairs,
 )
-from glassgrad.transform.engine import ENGINES, present
+from glassgrad.transform.engine import ENGINES, check_budget, present
 from glassgrad.transform.sizes import Graph, Shape, Sizes, first_axes, varying_axes
 from glassgrad.transform.trace import Function, argument_names, label_of
 from glassgrad.transform.tree import Tree, flatten, paths, unflatten
 
 Key = tuple[Any, ...]
 CHAINED = 8  # programs that are tried in turn before the general way
-CONTAINERS = {"tuple": tuple, "list": list, "dict": dict}
 
 
 _making = threading.RLock()  # one program is made at a time, since LLVM makes one at a time
@@ -73,16 +73,20 @@ class Jit:
     __slots__ = ("__call__", "__dict__", "__weakref__")
 
     def __init__(
-        self, f: Function, engine: str, check: bool, donate: Chosen = (), batch: Chosen = ()
-    ) -> None:
+        self, f: Function, engine: str, check: bool, donate: Chosen = (), batch: Chosen = (),
+        budget: int | None = None,
+    ) -> None:  # fmt: skip
         if engine not in ENGINES:
             raise CalculusError(f"gg.jit: engine is one of {', '.join(ENGINES)}, not {engine!r}")
+        if budget is not None:
+            check_budget(budget, engine, bool(batch))
         update_wrapper(self, f, updated=())
         self.f = f
         self.engine = engine
         self.check = check
         self.donate = donate
         self.batch = batch
+        self.budget = budget
         self.sizes = Sizes()
         self.programs: dict[Key, list[Specialisation]] = {}
         self.latest: Course | None = None
@@ -139,7 +143,8 @@ class Jit:
         result: Tree, trace: Trace,
     ) -> Specialisation | None:  # fmt: skip
         """A program that takes any size along the axes that vary; None where none is called for."""
-        if self.engine != "native" or any(g.node.bound for g in trace.guards):
+        fixed = self.engine != "native" or self.budget is not None
+        if fixed or any(g.node.bound for g in trace.guards):
             return None
         kind = (tree, *map(_kind, leaves))
         shapes = [x.shape for x in inputs]
@@ -180,14 +185,16 @@ class Jit:
         guards = [g for g in trace.guards if g.node.bound]
         final = finish([*outputs, *_closed([g.node for g in guards], inputs, trace)])
         direct = self.engine == "native" and all(g.node.shape == () for g in guards)
-        if direct and (call := _direct_call(leaves, tree, result, guards)):
+        if direct and (call := direct_call(leaves, tree, result, guards)):
             chained = len(self._compiled()) < CHAINED
             receiver = self.__call__ if chained else self._general
-            takes = [_takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
+            taken = [takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
             donated = {} if guards else self._donated(leaves, tree, inputs, result, outputs)
-            program, self.__call__ = _native_call(final, inputs, call, takes, receiver, donated)
+            program, self.__call__ = native_call(
+                final, inputs, call, taken, receiver, donated, self.budget
+            )
         else:
-            program = ENGINES[self.engine](final, inputs)
+            program = ENGINES[self.engine](final, inputs, self.budget)
         trace.root().values.clear()  # the program outlives the arrays that it was traced with
         observed = tuple(np.asarray(g.value) for g in guards)
         return Specialisation(program, result, observed, self._changes(leaves, tree, guards))
@@ -305,81 +312,6 @@ def _closed(nodes: Sequence[Node], inputs: Sequence[Node], trace: Trace) -> list
     return substitute(nodes, free) if free else list(nodes)
 
 
-def _takes(leaf: Any) -> str:
-    """What the builtin may take in this place: a Python number is weak, an array is not."""
-    return {float: "float", int: "never"}.get(type(leaf), "array")
-
-
-def _direct_call(
-    leaves: Sequence[Any], tree: Tree, result: Tree, guards: Sequence[Guard]
-) -> tuple[Any, ...] | None:
-    """What a builtin must know to take arguments apart itself and to build the result.
-
-    The arguments' and the result's structure, the names of those given by keyword, and what the
-    guards must be; None where only Python can do it.
-    """
-    from glassgrad.engines.native.call import Fixed
-
-    args, kwargs = tree.children
-    number = count()
-    given = [Fixed(leaf) if isinstance(leaf, bool) else next(number) for leaf in leaves]
-    every = iter(given)
-    taken, named = _parts(args, every), _parts(kwargs, every)
-    outputs = count()
-    made = _parts(result, outputs)
-    if taken is None or named is None or made is None:
-        return None
-    bits = (np.asarray(g.value, g.node.dtype).tobytes() for g in guards)
-    expected = tuple(zip(outputs, bits))
-    return (*taken.children, *named.children), made, kwargs.label, expected
-
-
-def _parts(tree: Tree, leaves: Iterator[Any]) -> Any:
-    """A structure as the builtin knows it; None where only Python can build it."""
-    from glassgrad.engines.native.call import Fixed, is_named_tuple, is_record
-    from glassgrad.engines.native.call import Tree as CallTree
-
-    if tree.kind == "leaf":
-        return next(leaves)
-    if tree.kind == "static":
-        return Fixed(tree.label.value)
-    kind, keys = CONTAINERS.get(tree.kind), ()
-    if tree.kind == "dict":
-        keys = tree.label
-    elif tree.kind == "dataclass":
-        kind, keys = tree.label
-    elif tree.label is not None:
-        kind = tree.label
-    known = kind in (tuple, list, dict)
-    if kind is None or not (known or is_named_tuple(kind) or is_record(kind, keys)):
-        return None
-    children = tuple(_parts(child, leaves) for child in tree.children)
-    return None if None in children else CallTree(kind, children, keys)
-
-
-def _native_call(
-    outputs: Sequence[Node],
-    inputs: Sequence[Node],
-    call: tuple[Any, ...],
-    takes: Sequence[str],
-    receiver: Callable[..., Any],
-    donated: dict[int, int],
-) -> tuple[Program, Callable[..., Any]]:
-    """The program, and its builtin, which gives calls of another signature to the receiver."""
-    from glassgrad.engines.native.call import ArraySpec, Signature
-    from glassgrad.engines.native.program import NativeProgram
-
-    signature = Signature(
-        tuple(ArraySpec(n.shape, n.dtype, takes=t) for n, t in zip(inputs, takes)),
-        tuple(ArraySpec(n.shape, n.dtype, scalar=n.shape == ()) for n in outputs),
-        *call,
-    )
-    program = NativeProgram(
-        outputs, inputs, signature=signature, receiver=receiver, donated=donated
-    )
-    return program, program.fast
-
-
 def _leaf_names(f: Function, tree: Tree) -> list[str]:
     """The user's name of each leaf of (args, kwargs)."""
     positional, named = tree.children
@@ -422,6 +354,7 @@ def jit(
     check: bool = False,
     donate: int | str | Sequence[int | str] = (),
     batch: int | str | Sequence[int | str] = (),
+    budget: int | None = None,
 ) -> Any:
     """The function compiled whole: traced at the first call of a signature, then run as a program.
 
@@ -446,11 +379,16 @@ def jit(
     the first program is of that kind; it serves all sizes a little slower than one made for a size
     serves that. `.report()` says where there can be no such program, and why.
 
+    With a `budget` a call needs at most so many bytes besides its arguments: what would wait for
+    long, as activations do for the backward pass, is computed again when it is needed, as little as
+    does. The result has the same bits. A budget that cannot be kept is refused, with the least that
+    can; memory is then laid out for one size at a time.
+
     >>> import glassgrad as gg, numpy as np
     >>> gg.jit(lambda x: np.sum(x**2), engine="reference")(np.arange(3.0))
     np.float64(5.0)
     """
     chosen = as_chosen(donate, "donate"), as_chosen(batch, "batch")
     if f is None:
-        return lambda function: Jit(function, engine, check, *chosen)
-    return Jit(f, engine, check, *chosen)
+        return lambda function: Jit(function, engine, check, *chosen, budget)
+    return Jit(f, engine, check, *chosen, budget)

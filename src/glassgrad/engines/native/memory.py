@@ -89,6 +89,16 @@ def check(
     raise PlanTooLargeError("\n".join(lines))
 
 
+def keep(name: str, need: Memory, budget: int) -> None:
+    """Refuses a plan that is over the budget: it is the one that needs least."""
+    if need.peak > budget:
+        raise PlanTooLargeError(
+            f"{name} needs {need} ({need.peak} bytes) even where all that can be is computed "
+            f"again, and the budget is {told_bytes(budget)}. Use a smaller batch, or a budget of "
+            f"at least {need.peak} bytes."
+        )
+
+
 def _largest(
     layout: Layout, steps: Sequence[Step], shown: Callable[[Buffer], Sequence[Node]]
 ) -> Iterator[str]:
@@ -106,8 +116,8 @@ def _ways_out(layout: Layout) -> Iterator[str]:
     yield "a smaller batch"
     if any(b.dtype == "float64" for b in layout.offsets):
         yield "float32 arrays (half of the bytes)"
-    yield "gg.remat around parts of the model, so that they are computed again and not kept"
+    yield "budget=... of gg.jit, so that values are computed again and not kept"
     yield "or donate=... of gg.jit for arrays that are replaced"
 
 
-__all__ = ["Memory", "check", "limits"]
+__all__ = ["Memory", "check", "keep", "limits"]

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engines.memory import told_bytes
 from glassgrad.engines.native import cost, memory, outside, pyabi, underway
 from glassgrad.engines.native.aside import begin
+from glassgrad.engines.native.budget import within
 from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
 from glassgrad.engines.native.calling import Calling, argument
@@ -49,6 +51,8 @@ class NativeProgram(Calling):
     `donated` maps numbers of outputs to numbers of inputs of the same shape and dtype: the output
     is returned in that input's memory, as the same object. An argument that cannot be written to
     (read-only, of another layout, or in the memory of another argument) is copied first.
+
+    A call needs at most `budget` bytes besides its arguments: values are computed again for that.
     """
 
     fast: Callable[..., Any]
@@ -57,7 +61,7 @@ class NativeProgram(Calling):
         self, outputs: Sequence[Node], inputs: Sequence[Node], *, target: Target | None = None,
         cache: ObjectCache | None = None, signature: Signature | None = None,
         receiver: Callable[..., Any] | None = None, name: str = "step",
-        donated: Mapping[int, int] | None = None,
+        donated: Mapping[int, int] | None = None, budget: int | None = None,
     ) -> None:  # fmt: skip
         started = time.perf_counter()
         self.outputs, self.inputs, self.name = list(outputs), list(inputs), name
@@ -65,7 +69,7 @@ class NativeProgram(Calling):
         for node in inputs:
             if not isinstance(node.op, Input):
                 raise GraphError(f"a program's inputs must be variables, not {node!r}")
-        self.donated = dict(donated or {})
+        self.donated, self.budget = dict(donated or {}), budget
         self._check_donated()
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
         self.signature = (signature or Signature.flat(*specs)).donating(self.donated)
@@ -92,7 +96,8 @@ class NativeProgram(Calling):
     def _made(self) -> Made:
         """The kernel: recalled by its graph, or planned and emitted."""
         keeps = self.cache.folder is not None
-        name = name_of(self.outputs, self.inputs, self.donated, self.target) if keeps else None
+        graph = self.outputs, self.inputs, self.donated, self.target, self.budget
+        name = name_of(*graph) if keeps else None
         found = recalled(self.cache, name, self.outputs)
         if found is not None and outside.missing(found.foreign):
             found = None
@@ -120,8 +125,19 @@ class NativeProgram(Calling):
     def _planned(self) -> tuple[Planner, list[Step], Layout, int]:
         planner = Planner(self.outputs, self.inputs)
         donation = Donation(planner.plan(), self.donated, self.target)
-        steps = in_row_blocks(donation.settled(), donation.pairs, donation.copies)
-        return planner, steps, Layout(steps, self.target), len(donation.copies)
+        settled, count = donation.settled(), len(donation.copies)
+        last = donation.pairs, donation.copies
+        if self.budget is not None:
+            others = self._results() + sum(b.value.nbytes for b in planner.constants)
+            plan = within(settled, *last, self.target, self.budget - others)
+            return planner, *plan, count
+        steps = in_row_blocks(settled, *last)
+        return planner, steps, Layout(steps, self.target), count
+
+    def _results(self) -> int:
+        """The bytes of results that are fresh arrays."""
+        fresh = (n for o, n in enumerate(self.outputs) if o not in self.donated)
+        return sum(n.size * n.dtype.itemsize for n in fresh)
 
     @property
     def planner(self) -> Planner:
@@ -135,9 +151,10 @@ class NativeProgram(Calling):
 
     def _check_memory(self, arena_bytes: int, constants: Sequence[np.ndarray]) -> None:
         """What a call needs of memory; refused where there is less."""
-        fresh = (n for o, n in enumerate(self.outputs) if o not in self.donated)
-        results = sum(n.size * n.dtype.itemsize for n in fresh)
-        self.memory = Memory(arena_bytes, results, sum(c.nbytes for c in constants))
+        need = Memory(arena_bytes, self._results(), sum(c.nbytes for c in constants))
+        self.memory = need
+        if self.budget is not None:
+            memory.keep(self.name, need, self.budget)
         memory.check(self.name, self.memory, lambda: self._planned[1:3], self._shown)
 
     def _shown(self, buffer: Buffer) -> Sequence[Node]:
@@ -189,7 +206,8 @@ class NativeProgram(Calling):
         lines = [
             f"{self.name}: {len(self.planner.order)} nodes in {len(self.steps)} steps "
             f"({made or 'none'}), {self.planner.fused} joined to the step before them",
-            f"memory of a call: {self.memory}",
+            f"memory of a call: {self.memory}"
+            + ("" if self.budget is None else f", budget {told_bytes(self.budget)}"),
             f"code {self.code_size} bytes, "
             f"{'from the cache' if self.cache_hit else 'assembled'} in "
             f"{1e3 * self.compile_seconds:.1f} ms",

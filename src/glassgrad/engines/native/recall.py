@@ -75,13 +75,14 @@ def _settings() -> list[tuple[str, str, Any]]:
 
 
 def name_of(
-    outputs: Sequence[Node], inputs: Sequence[Node], donated: Mapping[int, int], target: Target
-) -> str | None:
+    outputs: Sequence[Node], inputs: Sequence[Node], donated: Mapping[int, int], target: Target,
+    budget: int | None = None,
+) -> str | None:  # fmt: skip
     """The name of a kernel's record; None where it cannot be known again."""
     code, graph = _sources(), digest(outputs, inputs)
     if code is None or graph is None:
         return None
-    text = repr((code, graph, sorted(donated.items()), target, _settings()))
+    text = repr((code, graph, sorted(donated.items()), target, budget, _settings()))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -33,6 +33,7 @@ class Step:
     memo: dict[Any, Expr] = field(default_factory=dict, init=False)  # of its stores' expressions
     overwrites: list[Buffer] = field(default_factory=list, init=False)  # arguments it reads, too
     ahead: list[Load] = field(default_factory=list, init=False)  # what others need soon
+    again: bool = field(default=False, init=False)  # computes what was computed before
     _found: Any = field(default=None, init=False, repr=False)
     whole: ClassVar[bool] = False  # writes what it does, whether or not each store is read
 

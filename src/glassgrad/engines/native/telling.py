@@ -15,6 +15,7 @@ def told(steps: Sequence[Step], indent: str) -> Iterator[str]:
         ops = " ".join(repr(n.op) if n.inputs else n.name for n in step.nodes)
         inside = Counter(x.op.name for x in walk(step.roots()) if isinstance(x, Apply))
         fused = ", ".join(f"{name} x{n}" if n > 1 else name for name, n in inside.items())
-        yield f"{indent}{i}: {step.said()}: {ops}" + (f"; inside: {fused}" if fused else "")
+        said = f"{step.said()}, again" if step.again else step.said()
+        yield f"{indent}{i}: {said}: {ops}" + (f"; inside: {fused}" if fused else "")
         for letter, program in zip("abc", step.programs):
             yield from told(program, f"{indent}{i}{letter if len(step.programs) > 1 else ''}.")
