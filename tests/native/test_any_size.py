@@ -247,3 +247,23 @@ def test_axes_that_vary() -> None:
 def test_too_many_extents_are_refused() -> None:
     with pytest.raises(FixedSizeError):
         Extents.examples(7)
+
+
+def test_several_threads_give_the_same_bytes() -> None:
+    f, makers = CASES["network"]
+    compiled = gg.jit(f, batch=(0, 1))
+    before = gg.threads()
+    try:
+        for n in (31, 20_000, 90_001):
+            arrays = [make(n) for make in makers]
+            gg.threads(1)
+            alone = [x.tobytes() for x in flat(compiled(*arrays))]
+            for count in (2, 4):
+                gg.threads(count)
+                assert [x.tobytes() for x in flat(compiled(*arrays))] == alone
+            expected = flat(gg.jit(f, engine="reference")(*arrays))
+            for x, y in zip(flat(compiled(*arrays)), expected, strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)
+    finally:
+        gg.threads(before)
+    assert "1 programs" in repr(compiled)

@@ -36,7 +36,7 @@ from glassgrad.ops.loop import While
 
 LONG = 10_000.0  # a program from here on lets other threads run
 SHARED = 100_000.0  # a step from here on is cut into parts, which several threads may take
-_PART, _MOST_PARTS = 25_000.0, 256
+PART, MOST_PARTS = 25_000.0, 256
 _STEP = 5.0  # calling the function of a step
 _UNKNOWN = 1e6  # a step that is not in the table
 _MOVED, _CHEAP, _COSTLY, _GATHERED = 0.1, 0.04, 0.5, 1.5  # of one float32 element
@@ -66,7 +66,15 @@ def parts(step: Step) -> int:
     if type(step) not in (Loop, Reduction, Rows, Multiply, Renewal, Draw):
         return 1
     whole = of_step(step)
-    return 1 if whole < SHARED else min(_MOST_PARTS, int(whole / _PART))
+    return 1 if whole < SHARED else min(MOST_PARTS, int(whole / PART))
+
+
+def per_point(step: Loop | Reduction | Multiply) -> tuple[float, int]:
+    """The nanoseconds of one point or of one multiplication, and how many there are."""
+    if isinstance(step, Multiply):
+        each = _PRODUCT.get(str(step.seed.dtype), 0.2)
+        return each, prod(step.batch) * step.m * step.n * step.k
+    return _points(step, 1), prod(step.space if isinstance(step, Reduction) else step.shape)
 
 
 def _points(step: Step, count: int) -> float:

@@ -10,6 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glassgrad.engines.native.irtype import I64
+
+if TYPE_CHECKING:
+    from glassgrad.engines.native.function import Function
+    from glassgrad.engines.native.value import Value
 
 EXAMPLES = (
     (1031, 4099), (1033, 4111), (1039, 4127), (1049, 4129), (1051, 4133),
@@ -91,3 +98,10 @@ class Extents:
 
 NONE = Extents(())
 """No extent varies."""
+
+
+def hand_on(f: Function, arena: Value, inner: Value) -> None:
+    """Gives the arena of a program inside another what the outer one has at its start."""
+    count = len(f.module.extents.primes)
+    for i in range(count + 1 if count else 0):
+        f.store(f.load(I64, f.at(arena, I64, BLOCK // 8 + i)), f.at(inner, I64, BLOCK // 8 + i))

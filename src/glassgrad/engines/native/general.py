@@ -52,7 +52,7 @@ class GeneralProgram:
         self.planner, self.steps, code = self._planned(examples[0])
         if self._planned(examples[1])[2].units != code.units:
             raise FixedSizeError("the code depends on the size")
-        self.places, self.long = code.places, code.long
+        self.places, self.long, self.shared = code.places, code.long, bool(code.parts)
         self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
         objects, self.cache_hit = assembled(code.units, self.target, self.cache)
         self.code_size = sum(map(len, objects))
@@ -68,7 +68,7 @@ class GeneralProgram:
     def _planned(self, example: Example) -> tuple[Planner, list[Step], Code]:
         planner = Planner(example.outputs, example.inputs, extents=example.extents)
         steps = Donation(planner.plan(), self.donated, self.target).settled()
-        layout = Layout(steps, self.target)
+        layout = Layout(steps, self.target, lambda n: n)
         code = Code(steps, layout, self.target, example.extents, len(example.inputs))
         return planner, steps, code
 
@@ -81,7 +81,7 @@ class GeneralProgram:
         `outputs` and `inputs` are the graph at these sizes, `values` the constants that are others
         for other sizes: they follow the inputs.
         """
-        layout = Layout(self.steps, self.target, lambda b: self._bytes(b, sizes))
+        layout = Layout(self.steps, self.target, lambda n: self.extents.at(n, sizes))
         fresh = (n for o, n in enumerate(outputs) if o not in self.donated)
         results = sum(n.size * n.dtype.itemsize for n in fresh)
         need = Memory(layout.size, results, sum(c.nbytes for c in (*self.constants, *values)))
@@ -103,9 +103,6 @@ class GeneralProgram:
         ]
         return "\n".join(self.extents.renamed(line) for line in lines)
 
-    def _bytes(self, buffer: Buffer, sizes: Sequence[int]) -> int:
-        return self.extents.at(buffer.size, sizes) * buffer.dtype.itemsize
-
     def _shown(self, buffer: Buffer) -> Sequence[Node]:
         return self.planner.buffers.shown.get(buffer, ())
 
@@ -120,7 +117,7 @@ class SizedProgram(Calling):
         self.general, self.memory, self._kernel = general, need, kernel
         self._more = [np.ascontiguousarray(x) for x in more]
         self._addresses = [address(x) for x in self._more]
-        super().__init__(general.name, outputs, inputs, general.donated, self._run, False)
+        super().__init__(general.name, outputs, inputs, general.donated, self._run, general.shared)
 
     def _run(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         return self._kernel([*inputs, *self._addresses], outputs)

@@ -22,7 +22,7 @@ from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.places import Places
-from glassgrad.engines.native.products import cut_of, emit_multiply
+from glassgrad.engines.native.products import cut_of, emit_multiply, parts_of
 from glassgrad.engines.native.renewal import Renewal, emit_renewal
 from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.routines import CALLS
@@ -30,8 +30,8 @@ from glassgrad.engines.native.row_blocks import emit_rows
 from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
-from glassgrad.engines.native.shares import emit_share
-from glassgrad.engines.native.step import Multiply, Spin, Step
+from glassgrad.engines.native.shares import emit_share, wanted_parts
+from glassgrad.engines.native.step import Loop, Multiply, Reduction, Spin, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.units import units
 
@@ -104,7 +104,7 @@ class Code:
         arena, inputs, outputs = f.params
         tables: dict[tuple[str, int], Value] = {}
 
-        places = layout if self.places is None else self.places.here(f, layout)
+        places = layout if self.places is None else self.places.here(f, layout, arena)
 
         def pointer(buffer: Buffer) -> Value:
             if buffer.kind == "arena":
@@ -134,13 +134,21 @@ class Code:
                 continue
             function = self._function(step, f"{name}_step{i}", list(known), layout, inner)
             pointers = list(known.values())
-            if parts := self.parts.get(function.name):
-                table = f.at(arena, I8, layout.table)
-                emit_share(f, function, parts, pointers, arena, table, step.checked)
+            if (parts := self.parts.get(function.name)) is not None:
+                table = f.at(arena, I8, places.table)
+                count = parts or self._wanted(f, step)
+                emit_share(f, function, count, pointers, arena, table, step.checked)
             else:
                 f.call(function, VOID, *pointers, arena)
             if step.programs or isinstance(step, Spin):
                 stop_with(f, arena)
+
+    def _wanted(self, f: Function, step: Step) -> Value:
+        """In how many parts a step is cut whose extents are known at run time."""
+        if isinstance(step, Multiply):
+            return parts_of(f, step)
+        assert isinstance(step, Loop | Reduction)
+        return wanted_parts(f, step)
 
     def _run(
         self, f: Function, name: str, step: Step, key: Key | None, offsets: np.ndarray
@@ -171,7 +179,9 @@ class Code:
         inner: dict[int, list[Function]], cuts: bool = True,
     ) -> Function:  # fmt: skip
         """The function of a step; equal ones have one."""
-        wanted = cost.parts(step) if cuts and self.places is None else 1
+        wanted = cost.parts(step) if cuts else 1
+        if cuts and self.places is not None and isinstance(step, Loop | Reduction | Multiply):
+            wanted = 0 if self.module.extents.varies(cost.per_point(step)[1]) else wanted
         key = key_of(step, buffers)
         if key is None:
             return self._emitted(step, name, buffers, layout, inner, wanted)
@@ -184,8 +194,11 @@ class Code:
         self, step: Step, name: str, buffers: Sequence[Buffer], layout: Layout,
         inner: dict[int, list[Function]], wanted: int,
     ) -> Function:  # fmt: skip
-        """The function ``(*buffers, status)``, and a number where the step is cut into parts."""
-        part = [I64] if wanted > 1 else []
+        """The function ``(*buffers, status)``, and a number where the step is cut into parts.
+
+        0 parts mean as many as it then takes.
+        """
+        part = [I64] if wanted != 1 else []
         g = self.module.function(name, VOID, [PTR] * (len(buffers) + 1) + part, "internal")
         status, *index = g.params[len(buffers) :]
         g.sizes = status
@@ -206,10 +219,11 @@ class Code:
             assert cut is not None
             g.glue = not step.batch
             self.parts[name] = cut.count
-            scratch = g.at(status, I8, layout.scratch)
+            places = layout if self.places is None else self.places.here(g, layout, status)
+            scratch = g.at(status, I8, places.scratch)
             emit_multiply(self.module, g, step, known, scratch, f"{name}_product", *index)
         else:
-            range_ = Part(g, index[0], wanted) if index else None
+            range_ = Part(g, index[0], wanted or self._wanted(g, step)) if index else None
             if isinstance(step, Renewal):
                 emit_renewal(g, step, known, status, range_)
             else:

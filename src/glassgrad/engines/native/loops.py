@@ -136,8 +136,8 @@ def across(
     n = dims[nest.vector or 0]
     low, high = nest.extent(nest.vector or 0)
     low = low if start is None else start
-    if (varying := f.varying(n)) is not None:
-        _across_varying(f, nest, (low, f.index(n) if high == n else high), varying, lanes, point)
+    if f.varying(n) is not None or (nest.part is not None and isinstance(nest.part.wanted, Value)):
+        _across_varying(f, nest, (low, high), f.index(n), lanes, point)
         return
     whole = n // lanes * lanes
     if isinstance(high, int):

@@ -44,11 +44,12 @@ Access = Load | Gather | Store
 class Part:
     """A range of one axis of a loop nest: part number `index` of about `wanted` equal ones.
 
-    Which axis is cut, and in how many parts, is settled when the loops are known: `count` says it.
+    Which axis is cut, and in how many parts, is settled when the loops are known: `count` says it;
+    0 means as many as are wanted, which is known at run time.
     Each element is computed as it would be in the whole, so a cut changes no bit.
     """
 
-    def __init__(self, f: Function, index: Value, wanted: int) -> None:
+    def __init__(self, f: Function, index: Value, wanted: Value | int) -> None:
         self.f, self.index, self.wanted = f, index, wanted
         self.count, self.axis, self.low, self.high = 1, -1, f.index(0), f.index(0)
 
@@ -58,6 +59,11 @@ class Part:
         steps = {a: -(-dims[a] // grains[a]) for a in axes}
         if not steps:
             return
+        if isinstance(self.wanted, Value):
+            axis = next((a for a in axes if self.f.varying(dims[a]) is not None), None)
+            axis = max(axes, key=lambda a: steps[a]) if axis is None else axis
+            self._cut_varying(axis, dims[axis], grains[axis], self.wanted)
+            return
         long = (a for a in axes if steps[a] >= self.wanted)
         axis = next(long, max(axes, key=lambda a: steps[a]))
         size = -(-steps[axis] // self.wanted) * grains[axis]
@@ -65,6 +71,19 @@ class Part:
         self.low = self.index * size
         end = self.low + size
         self.high = f.select(f.compare("slt", end, dims[axis]), end, dims[axis])
+
+    def _cut_varying(self, axis: int, n: int, grain: int, wanted: Value) -> None:
+        """The parts of a run whose length, or number of parts, is known at run time."""
+        f, self.axis, self.count = self.f, axis, 0
+        length = f.index(n)
+        steps = f.binary("udiv", length + (grain - 1), grain)
+        size = f.binary("udiv", steps + (wanted - 1), wanted) * grain
+
+        def within(x: Value) -> Value:
+            return f.select(f.compare("slt", x, length), x, length)
+
+        self.low = within(self.index * size)
+        self.high = within(self.low + size)
 
 
 class Nest:

@@ -1,8 +1,8 @@
 """Where things lie in an arena whose layout is known when the program is called.
 
 The last of the inputs is a block of whole numbers: the extents that vary, then, for the program and
-for each that is inside it, the offset of each buffer and of the scratch memory. An arena has the
-block's address and the extents at its start, where every function finds them.
+for each that is inside it, the offset of each buffer, of the scratch memory and of the table. An
+arena has the block's address and the extents at its start, where every function finds them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Here(NamedTuple):
 
     offsets: Offsets
     scratch: Value
+    table: Value
 
 
 class Offsets:
@@ -48,18 +49,21 @@ class Places:
                 self.numbers[buffer] = at
                 at += 1
             self.scratch[part] = at
-            at += 1
+            at += 2
 
     def block(self, layout: Layout, sizes: Sequence[int]) -> np.ndarray:
         """The block for a layout at these sizes."""
-        places = [p for part in layout.every() for p in (*part.offsets.values(), part.scratch)]
-        return np.array([*sizes, *places], np.int64)
+        found = list(sizes)
+        for part in layout.every():
+            found += [*part.offsets.values(), part.scratch, part.table]
+        return np.array(found, np.int64)
 
-    def here(self, f: Function, layout: Layout) -> Here:
-        """The offsets for a function that is given an arena first."""
-        block = f.load(PTR, f.at(f.params[0], PTR, BLOCK // 8))
-        scratch = f.load(I64, f.at(block, I64, self.scratch[layout]))
-        return Here(Offsets(f, block, self.numbers), scratch)
+    def here(self, f: Function, layout: Layout, arena: Value) -> Here:
+        """The offsets for a function that is given an arena."""
+        block = f.load(PTR, f.at(arena, PTR, BLOCK // 8))
+        number = self.scratch[layout]
+        scratch, table = (f.load(I64, f.at(block, I64, number + i)) for i in (0, 1))
+        return Here(Offsets(f, block, self.numbers), scratch, table)
 
     def bring(self, f: Function) -> None:
         """Copies the extents and the block's address to the arena; `f` is at its start."""
@@ -68,10 +72,3 @@ class Places:
         for i in range(self.count):
             f.extents[i] = f.load(I64, f.at(block, I64, i))
             f.store(f.extents[i], f.at(arena, I64, SIZES // 8 + i))
-
-
-def hand_on(f: Function, arena: Value, inner: Value) -> None:
-    """Gives the arena of a program inside another what the outer one has at its start."""
-    count = len(f.module.extents.primes)
-    for i in range(count + 1 if count else 0):
-        f.store(f.load(I64, f.at(arena, I64, BLOCK // 8 + i)), f.at(inner, I64, BLOCK // 8 + i))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -12,12 +12,14 @@ from glassgrad.engines.native.emit import I8, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads, walk
 from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.nest import Nest
+from glassgrad.engines.native.shares import wanted_parts
 from glassgrad.engines.native.step import Multiply
 from glassgrad.engines.native.strided import Strided, row_major
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.threads import cores
 from glassgrad.engines.native.tiling import Product, Tiling, tiling
 
+_MOST = 32  # parts of a batch whose length is known at run time
 _ENOUGH = 8  # parts that are even enough for the threads that there may be
 
 
@@ -34,18 +36,25 @@ def product_of(step: Multiply) -> Product:
 class Cut:
     """How a product is shared: by points of its batch, or by areas of one product after the other.
 
-    There are `count` parts, each with `scratch` bytes of its own.
+    There are `count` parts, each with `scratch` bytes of its own; so many at most where the batch
+    is known at run time, and 0 where that decides how many areas of so many rows there are.
     """
 
     by_batch: bool
     count: int
     scratch: int
+    rows: int = 0
+    across: int = 1
 
 
 def cut_of(step: Multiply, target: Target) -> Cut | None:
     """The cut of a product that is long enough; None where it is computed in one go."""
+    if 0 in (*step.batch, step.m, step.n):
+        return None
+    if step.extents.varies(*step.batch, step.m, step.k):
+        return _cut_varying(step, target)
     wanted = cost.parts(step)
-    if wanted == 1 or 0 in (*step.batch, step.m, step.n) or step.extents.primes:
+    if wanted == 1:
         return None
     if step.batch and step.batch[0] >= min(wanted, _ENOUGH):
         size = -(-step.batch[0] // wanted)
@@ -53,6 +62,23 @@ def cut_of(step: Multiply, target: Target) -> Cut | None:
     t = _tiling(step, target, _threads())
     areas = -(-step.m // t.area_rows) * -(-step.n // t.area_columns)
     return Cut(False, areas, t.scratch) if areas > 1 else None
+
+
+def _cut_varying(step: Multiply, target: Target) -> Cut:
+    if step.batch:
+        return Cut(True, _MOST, _tiling(step, target).scratch)
+    t = _tiling(step, target, _threads())
+    return Cut(False, 0, t.scratch, t.area_rows, -(-step.n // t.area_columns))
+
+
+def parts_of(f: Function, step: Multiply) -> Value:
+    """The number of parts of a product that is cut by what is known at run time."""
+    cut = cut_of(step, f.target)
+    assert cut is not None
+    if cut.by_batch:
+        wanted = wanted_parts(f, step)
+        return f.select(f.compare("slt", wanted, cut.count), wanted, cut.count)
+    return f.binary("udiv", f.index(step.m) + (cut.rows - 1), cut.rows) * cut.across
 
 
 def _threads() -> int:
@@ -64,10 +90,12 @@ def _tiling(step: Multiply, target: Target, threads: int = 1) -> Tiling:
     return tiling(product_of(step), target.vector_bytes, target.registers, threads)
 
 
-def scratch_bytes(step: Multiply, target: Target) -> int:
-    """What a step needs for packed panels and blocks."""
+def scratch_bytes(step: Multiply, target: Target, at: Callable[[int], int]) -> int:
+    """What a step needs for packed panels and blocks; `at` says what a number is in this call."""
     cut = cut_of(step, target)
-    return _tiling(step, target).scratch if cut is None else cut.scratch * cut.count
+    if cut is None:
+        return _tiling(step, target).scratch
+    return cut.scratch * (cut.count or -(-at(step.m) // cut.rows) * cut.across)
 
 
 def keeps_partial_sums(step: Multiply, target: Target) -> bool:
@@ -173,7 +201,8 @@ def emit_multiply(
     if cut is not None and part is not None:
         scratch = f.at(scratch, I8, part * cut.scratch)
         if cut.by_batch:
-            first = _range(f, part, cut.count, step.batch[0])
+            count = parts_of(f, step) if step.extents.varies(*step.batch) else f.index(cut.count)
+            first = _range(f, part, count, f.index(step.batch[0]))
         else:
             area = [part]
     walks = [step.left.batch, step.right.batch, row_major((*step.batch, step.m, step.n))[:-2]]
@@ -193,14 +222,14 @@ def emit_multiply(
         each(0, bases)
 
 
-def _range(f: Function, part: Value, count: int, total: int) -> tuple[Value, Value]:
+def _range(f: Function, part: Value, count: Value, total: Value) -> tuple[Value, Value]:
     """Where a part of a run starts and ends."""
-    size = -(-total // count)
-    low = part * size
-    return low, f.select(f.compare("slt", low + size, total), low + size, f.index(total))
+    low = part * f.binary("udiv", total + (count - 1), count)
+    end = low + f.binary("udiv", total + (count - 1), count)
+    return low, f.select(f.compare("slt", end, total), end, total)
 
 
 __all__ = [
-    "PTR", "Epilogue", "emit_multiply", "keeps_partial_sums", "product_of", "result_store",
-    "scratch_bytes",
+    "PTR", "Epilogue", "emit_multiply", "keeps_partial_sums", "parts_of", "product_of",
+    "result_store", "scratch_bytes",
 ]  # fmt: skip

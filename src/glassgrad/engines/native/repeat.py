@@ -9,10 +9,9 @@ from glassgrad.engines.native import cost
 from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.emit import I8, I32, PTR, Function, Type, Value
 from glassgrad.engines.native.expression import Buffer
-from glassgrad.engines.native.extents import FixedSizeError
+from glassgrad.engines.native.extents import FixedSizeError, hand_on
 from glassgrad.engines.native.interrupt import STOPPED, stop_if, stop_with, turn_goes_on
 from glassgrad.engines.native.layout import tables_bytes
-from glassgrad.engines.native.places import hand_on
 from glassgrad.engines.native.step import Repeat, Step
 
 Pointers = dict[Buffer, Value]
