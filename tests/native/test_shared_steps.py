@@ -37,7 +37,7 @@ def fine(monkeypatch):
     """Every step is cut that can be, into as many parts as it can be."""
     monkeypatch.setattr(cost, "LONG", 0.0)
     monkeypatch.setattr(cost, "SHARED", 0.0)
-    monkeypatch.setattr(cost, "_PART", 0.1)
+    monkeypatch.setattr(cost, "PART", 0.1)
 
 
 def leaves(x):
@@ -167,7 +167,7 @@ def test_many_random_words(monkeypatch):
 @pytest.mark.parametrize("columns", [64, 65, 200, 203])
 @pytest.mark.parametrize("part", [0.1, 500.0])
 def test_sums_over_columns(columns, part, fine, monkeypatch):
-    monkeypatch.setattr(cost, "_PART", part)
+    monkeypatch.setattr(cost, "PART", part)
     x = np.random.default_rng(columns).standard_normal((200, columns)).astype("f4")
     agree(lambda x: np.sum(x * x, axis=0), x, monkeypatch=monkeypatch)
     found = gg.jit(lambda x: np.sum(x * x, axis=0))(x)
