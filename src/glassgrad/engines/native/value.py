@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.engines.native.irtype import Type
 
 if TYPE_CHECKING:
-    from glassgrad.engines.native.function import Function
+    from glassgrad.engines.native.instructions import Instructions
 
 Number = int | float
 
@@ -17,7 +17,7 @@ class Value:
 
     __slots__ = ("function", "number", "text", "type")
 
-    def __init__(self, function: Function, text: str, type_: Type, number: Any = None) -> None:
+    def __init__(self, function: Instructions, text: str, type_: Type, number: Any = None) -> None:
         self.function = function
         self.text = text
         self.type = type_
