@@ -249,9 +249,10 @@ def test_too_many_extents_are_refused() -> None:
         Extents.examples(7)
 
 
-def test_several_threads_give_the_same_bytes() -> None:
-    f, makers = CASES["network"]
-    compiled = gg.jit(f, batch=(0, 1))
+@pytest.mark.parametrize("name", ["network", "random"])
+def test_several_threads_give_the_same_bytes(name: str) -> None:
+    f, makers = CASES[name]
+    compiled = gg.jit(f, batch=tuple(range(len(makers))))
     before = gg.threads()
     try:
         for n in (31, 20_000, 90_001):

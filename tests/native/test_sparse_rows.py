@@ -7,7 +7,7 @@ import glassgrad as gg
 from glassgrad.engines.native import cost, donation, program
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
-from glassgrad.engines.native.renewal import Renewal
+from glassgrad.engines.native.renewal_step import Renewal
 from glassgrad.engines.native.sparse_rows import RowNumbers
 from glassgrad.graph.errors import IndexRangeError
 from glassgrad.graph.node import Trace, make, new_input
@@ -104,7 +104,7 @@ def test_rows_are_renewed_with_the_bits_of_scatters(dtype, width, parts, monkeyp
     if parts > 1:
         monkeypatch.setattr(cost, "LONG", 0.0)
         monkeypatch.setattr(cost, "SHARED", 0.0)
-        monkeypatch.setattr(cost, "_PART", 40 * 3 * cost._ROW / parts)
+        monkeypatch.setattr(cost, "PART", 40 * 3 * cost._ROW / parts)
     found = []
     for joined in (True, False):
         with monkeypatch.context() as patch:

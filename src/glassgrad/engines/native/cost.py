@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from glassgrad.engines.native.course import Branch
 from glassgrad.engines.native.expression import Apply, Gather, Load, walk
 from glassgrad.engines.native.outside import Question, Routine
-from glassgrad.engines.native.renewal import Renewal
+from glassgrad.engines.native.renewal_step import Renewal
 from glassgrad.engines.native.roots import is_costly
 from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.row_sums import RowSums
@@ -42,6 +42,7 @@ _UNKNOWN = 1e6  # a step that is not in the table
 _MOVED, _CHEAP, _COSTLY, _GATHERED = 0.1, 0.04, 0.5, 1.5  # of one float32 element
 _CALLED, _FLOP = 500.0, 0.2  # one call of LAPACK, one operation in it
 _ROW = 20.0  # of a row of a large table
+_WORD = 0.7  # of one random word
 _PRODUCT = {"float32": 0.02, "float64": 0.04}  # of one multiply and add
 
 
@@ -69,8 +70,10 @@ def parts(step: Step) -> int:
     return 1 if whole < SHARED else min(MOST_PARTS, int(whole / PART))
 
 
-def per_point(step: Loop | Reduction | Multiply) -> tuple[float, int]:
-    """The nanoseconds of one point or of one multiplication, and how many there are."""
+def per_point(step: Loop | Reduction | Multiply | Draw) -> tuple[float, int]:
+    """The nanoseconds of one point, multiplication or random word, and how many there are."""
+    if isinstance(step, Draw):
+        return _WORD, prod(step.draws)
     if isinstance(step, Multiply):
         each = _PRODUCT.get(str(step.seed.dtype), 0.2)
         return each, prod(step.batch) * step.m * step.n * step.k
@@ -121,7 +124,7 @@ def _number(step: Number) -> float:
 
 
 def _draw(step: Draw) -> float:
-    return 0.7 * prod(step.draws)
+    return _WORD * prod(step.draws)
 
 
 def _arrange(step: Arrange) -> float:

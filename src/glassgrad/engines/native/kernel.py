@@ -23,7 +23,8 @@ from glassgrad.engines.native.loops import emit_step
 from glassgrad.engines.native.nest import Part
 from glassgrad.engines.native.places import Places
 from glassgrad.engines.native.products import cut_of, emit_multiply, parts_of
-from glassgrad.engines.native.renewal import Renewal, emit_renewal
+from glassgrad.engines.native.renewal import emit_renewal
+from glassgrad.engines.native.renewal_step import Renewal
 from glassgrad.engines.native.repeat import PROGRAMS
 from glassgrad.engines.native.routines import CALLS
 from glassgrad.engines.native.row_blocks import emit_rows
@@ -31,7 +32,7 @@ from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.runs import operands, runs
 from glassgrad.engines.native.shape_key import Key, key_of
 from glassgrad.engines.native.shares import emit_share, wanted_parts
-from glassgrad.engines.native.step import Loop, Multiply, Reduction, Spin, Step
+from glassgrad.engines.native.step import Draw, Loop, Multiply, Reduction, Spin, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.units import units
 
@@ -147,7 +148,7 @@ class Code:
         """In how many parts a step is cut whose extents are known at run time."""
         if isinstance(step, Multiply):
             return parts_of(f, step)
-        assert isinstance(step, Loop | Reduction)
+        assert isinstance(step, Loop | Reduction | Draw)
         return wanted_parts(f, step)
 
     def _run(
@@ -180,7 +181,11 @@ class Code:
     ) -> Function:  # fmt: skip
         """The function of a step; equal ones have one."""
         wanted = cost.parts(step) if cuts else 1
-        if cuts and self.places is not None and isinstance(step, Loop | Reduction | Multiply):
+        if (
+            cuts
+            and self.places is not None
+            and isinstance(step, Loop | Reduction | Multiply | Draw)
+        ):
             wanted = 0 if self.module.extents.varies(cost.per_point(step)[1]) else wanted
         key = key_of(step, buffers)
         if key is None:

@@ -41,7 +41,8 @@ def emit_draw(
     if high is not None:
         end = f.binary("and", high, -words)
         f.loop(low, end, words, lambda i: some(i, words))
-        f.branch(f.compare("slt", end, high), lambda: some(end, high - end))
+        rest = f.compare("slt", end, high) & f.compare("sle", low, end)
+        f.branch(rest, lambda: some(end, high - end))
         return
     whole = total // words * words
     f.loop(0, whole, words, lambda i: some(i, words))

@@ -9,7 +9,6 @@ does: a row is read, computed and written, and nobody else touches it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.convert import to_memory
@@ -26,48 +25,12 @@ from glassgrad.engines.native.expression import (
 from glassgrad.engines.native.gemm import fetch
 from glassgrad.engines.native.loops import across
 from glassgrad.engines.native.nest import Nest, Part, vector_lanes
+from glassgrad.engines.native.renewal_step import Renewal
 from glassgrad.engines.native.step import Number, Scatter, Step
 from glassgrad.engines.native.strided import Strided, collapse
 
 AHEAD = 8  # rows that are asked for before they are needed
 LINE, _MOST = 64, 1024  # bytes
-
-
-@dataclass(eq=False)
-class Renewal(Step):
-    """`values[i]` written to `targets[i]`, over the numbers that were given to rows."""
-
-    whole = True
-    targets: list[Gather]
-    values: list[Expr]
-    space: tuple[int, ...]
-    number: Number
-
-    def roots(self) -> list[Expr]:
-        """The values, and where they go."""
-        return [*self.values, *(x for t in self.targets for x in t.args)]
-
-    def reads(self) -> list[Buffer]:
-        """What the values read, and the rows that are partly kept."""
-        return [*super().reads(), *self.writes(), self.number.count, self.number.rows]
-
-    def writes(self) -> list[Buffer]:
-        """The tables."""
-        return [t.buffer for t in self.targets]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the values."""
-        return self.space
-
-    @property
-    def checked(self) -> bool:
-        """Always: it reads at computed places."""
-        return True
-
-    def said(self) -> str:
-        """A line for the report."""
-        return f"{self.space[0]} rows of {len(self.targets)} tables, each once"
 
 
 # -- finding them ----------------------------------------------------------------------------
