@@ -41,7 +41,7 @@ from campaign.workers import Piece, serve, work
 
 PIECE = 200  # graphs a process is given at once
 EVERY = {"torch": 1, "jax": 25}  # of the graphs that suit, how many are asked
-BATCHED = 50  # seeds to one function that is called with batches of several sizes
+BATCHED = 100  # seeds to one function that is called with batches of several sizes
 
 
 def ask(seed: int, peers: Sequence[str], tally: Tally, found: Path) -> None:

@@ -77,8 +77,8 @@ LINES: list[Line] = [
 ]  # fmt: skip
 
 
-def function(seed: int) -> Callable[[dict[str, Array]], Any]:
-    """A function of the seed, of a dict of arrays: its result, a loss, and slopes in most cases."""
+def function(seed: int) -> Callable[[dict[str, Array], dict[str, Array]], Any]:
+    """A function of rows and weights: its result, a loss, and slopes in most cases."""
     rng = np.random.default_rng([seed, 11])
     count = int(rng.integers(1, 7))
     lines = [LINES[i] for i in rng.integers(0, len(LINES), count)]
@@ -94,7 +94,8 @@ def function(seed: int) -> Callable[[dict[str, Array]], Any]:
         result = (z, np.sum(z * z, axis=0), np.mean(z, axis=1))[last]
         return np.mean(z * z) + np.sum(z) / len(z), result
 
-    def both(given: dict[str, Array]) -> Any:
+    def both(rows: dict[str, Array], weights: dict[str, Array]) -> Any:
+        given = rows | weights
         if not slopes:
             return run(given)
         wanted = {k: given[k] for k in ("x", "w", "bias", "table")}
@@ -107,42 +108,36 @@ def function(seed: int) -> Callable[[dict[str, Array]], Any]:
     return both
 
 
-def arrays(seed: int, n: int) -> dict[str, np.ndarray]:
-    """The arguments for a batch of n rows; weights are the same for every size."""
+def arrays(seed: int, n: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """A batch of n rows, and weights, which are the same for every size."""
     rng = np.random.default_rng([seed, 12])
-    d, dtype = int(rng.choice([1, 3, 4, 10, 16])), str(rng.choice(["f4", "f8"]))
-    w = rng.standard_normal((d, d)) / d**0.5
-    bias, table = rng.standard_normal(d), rng.standard_normal((d, d))
+    d, dtype = int(rng.choice([1, 3, 4, 10, 16])), np.dtype(rng.choice(["f4", "f8"]))
+    shapes = {"w": (d, d), "bias": (d,), "table": (d, d)}
+    weights = {k: rng.standard_normal(s).astype(dtype) / d**0.5 for k, s in shapes.items()}
     rows = np.random.default_rng([seed, n])
-    reals = {"w": w, "bias": bias, "table": table, "x": rows.standard_normal((n, d)),
-             "y": rows.standard_normal((n, d))}  # fmt: skip
-    return {
-        **{name: value.astype(dtype) for name, value in reals.items()},
-        "order": rows.permutation(n),
-        "classes": rows.integers(0, d, n),
-        "key": gg.random.key(seed),
-    }
+    batch = {name: rows.standard_normal((n, d)).astype(dtype) for name in "xy"}
+    numbers = {"order": rows.permutation(n), "classes": rows.integers(0, d, n)}
+    return batch | numbers, weights | {"key": gg.random.key(seed)}
 
 
 def wrong_size(seed: int) -> tuple[str | None, int]:
     """What is wrong for some size, in words; and for how many sizes one program was used."""
     rng = np.random.default_rng([seed, 13])
-    f = function(seed)
+    f, named = function(seed), {"batch": 0} if rng.random() < 0.5 else {}
     with _quickly():
-        step = gg.jit(f)
+        step = gg.jit(f, **named)
         for n in map(int, rng.choice(SIZES, 5)):
             given = arrays(seed, n)
-            found = [np.asarray(x) for x in flatten(step(given))[0]]
-            graph = traced(f, given)
-            where = mismatch(graph, found)
+            found = [np.asarray(x) for x in flatten(step(*given))[0]]
+            where = mismatch(traced(f, given), found)
             if where is not None:
                 return f"batch of {n}: {where}", _sized(step)
     return None, _sized(step)
 
 
-def traced(f: Callable[..., Any], given: dict[str, np.ndarray]) -> RandomGraph:
+def traced(f: Callable[..., Any], given: tuple[dict[str, np.ndarray], ...]) -> RandomGraph:
     """The graph of the function for these arguments, with the reference engine's values."""
-    leaves, tree = flatten(((given,), {}))
+    leaves, tree = flatten((given, {}))
     inputs, outputs, *_ = Jit(f, "reference", False)._trace(leaves, tree)  # pyright: ignore
     values = dict(zip(inputs, leaves))
     for _ in reference.interpret(topological_order(outputs), values):
