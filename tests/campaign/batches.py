@@ -62,6 +62,8 @@ LINES: list[Line] = [
     lambda a, b, g: a[:, ::-1] - b,
     lambda a, b, g: a[g["order"]] + b,
     lambda a, b, g: (a @ b.T) @ a / len(a),
+    lambda a, b, g: a + np.sum(np.tanh(a @ b.T), axis=1, keepdims=True) / len(a),
+    lambda a, b, g: _softmax(a @ b.T, 1) @ b,
     lambda a, b, g: a @ (a.T @ b) * np.mean(a) / len(a),
     lambda a, b, g: np.reshape(np.reshape(a, (-1,)) * 2, a.shape) + b,
     lambda a, b, g: np.concatenate([a, b], axis=1)[:, 1 : 1 + a.shape[1]],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from campaign import families, loops, patterns, places
+from campaign import families, loops, matrices, patterns, places
 from campaign.graph import RandomGraph
 from campaign.maker import Maker
 from glassgrad.diff.reverse import gradients
@@ -22,7 +22,7 @@ FAMILIES: list[tuple[Callable[[Maker], Node | None], float]] = [
     (families.product, 0.6), (places.concatenate, 1), (places.write, 1.5), (places.gather, 2),
     (places.prefix, 1), (places.sort, 0.7), (places.draw, 0.3), (places.windows, 0.4),
     (places.rows, 0.4), (loops.loop, 0.9), (patterns.layer, 0.5), (patterns.softmax, 0.5),
-    (patterns.batches, 0.3),
+    (patterns.batches, 0.3), (matrices.algebra, 0.5),
 ]  # fmt: skip
 _SHARES = np.array([share for _, share in FAMILIES]) / sum(share for _, share in FAMILIES)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engines import reference
+from glassgrad.engines import matrices, reference
 from glassgrad.graph.family import Elementwise
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Node
@@ -45,7 +45,10 @@ def perturbed(
         if run is not None:
             known[node] = tuple(run(node, [known[x] for x in node.inputs], rng))
         else:
-            known[node] = reference.compute(node, [known[x] for x in node.inputs])
+            operands = [known[x] for x in node.inputs]
+            if type(node.op) in matrices.RUN:
+                operands = [_moved(x, rng) for x in operands]
+            known[node] = reference.compute(node, operands)
             if node.outputs is None and node.dtype.kind == "f":
                 known[node] = _shaken(known[node], error_bound(node, known), rng)
     return [known[y] for y in outputs]
@@ -96,6 +99,8 @@ _LOOPS = {Scan: _scan, Cond: _cond, While: _while, Call: _apart, Custom: _apart}
 def error_bound(node: Node, known: dict[Node, Any]) -> Any:
     """By how much a correct engine's value of one node may differ, given the same operands."""
     op, value = node.op, known[node]
+    if type(op) in matrices.RUN:
+        return ULPS * _units(value)
     if isinstance(op, Elementwise):
         inside = sum(_units(known[x]) for x in node.inputs) if op.name in CANCEL else 0.0
         return 0.0 if op.name in EXACT else ULPS * (_units(value) + inside)
@@ -119,6 +124,13 @@ def _sum_error(absolute: Any, terms: int) -> Any:
     """The forward error of a sum in any order, (n − 1) u Σ|x| for few terms, less for many."""
     eps = np.finfo(np.asarray(absolute).dtype).eps
     return eps * min(max(terms, 2), 64) * absolute
+
+
+def _moved(x: Any, rng: np.random.Generator) -> Any:
+    """Matrices with the backward error of a factorisation: a few units of their largest element."""
+    x = np.asarray(x)
+    largest = np.max(np.abs(x), initial=0.0)
+    return _shaken(x, ULPS * x.shape[-1] * np.finfo(x.dtype).eps * largest, rng)
 
 
 def _units(x: Any) -> Any:

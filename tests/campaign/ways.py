@@ -22,6 +22,7 @@ from glassgrad.engines.native import (
     long_sums,
     pyabi,
     row_blocks,
+    row_sums,
     tiling,
     underway,
     units,
@@ -37,6 +38,7 @@ TINY = {
     gemm: {"_FAR": 0},
     donation: {"_LARGE": 0},
     units: {"_WHOLE": 10},
+    row_sums: {"_SHORTEST": 2},
 }
 """What is done to large arrays only, done to small ones."""
 
@@ -73,7 +75,7 @@ class Way:
         rng = np.random.default_rng([seed, 7])
         level = ("host", "avx2", "sse2")[int(rng.choice(3, p=(0.8, 0.12, 0.08)))]
         shares = {"optimised": 0.1, "tiny": 0.3, "cut": 0.15, "builtin": 0.2, "finished": 0.5,
-                  "strange": 0.5, "donated": 0.1, "stored": 0.08}  # fmt: skip
+                  "strange": 0.5, "donated": 0.15, "stored": 0.08}  # fmt: skip
         return Way(level, **{name: bool(rng.random() < p) for name, p in shares.items()})
 
     @property
