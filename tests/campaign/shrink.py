@@ -39,12 +39,16 @@ def of(outputs: list[Node], values: dict[Node, np.ndarray]) -> RandomGraph:
 
 
 def _smaller(graph: RandomGraph) -> Iterator[RandomGraph]:
-    """Graphs with fewer outputs, or with a node's value in its place, the last nodes first."""
+    """Graphs with fewer outputs, with an operand of one, or with a node's value in its place."""
     if len(graph.outputs) > 1:
         for y in graph.outputs:
             yield of([y], graph.values)
         for y in graph.outputs:
             yield of([x for x in graph.outputs if x is not y], graph.values)
+    for y in graph.outputs:
+        for x in y.inputs:
+            if x.outputs is None and not isinstance(x.op, Input | Const):
+                yield of([*(z for z in graph.outputs if z is not y), x], graph.values)
     order = topological_order(graph.outputs)
     for node in reversed(order):
         plain = node.outputs is None and not isinstance(node.op, Input | Const)
