@@ -13,6 +13,7 @@ import numpy as np
 from glassgrad.array.special import softplus
 from glassgrad.graph.errors import CalculusError, IndexRangeError, ShapeError
 from glassgrad.nn.loss import reduced, same_shape
+from glassgrad.transform.stop import stop_gradient
 
 
 def cross_entropy(
@@ -44,7 +45,8 @@ def cross_entropy(
     else:
         _check_labels(logits, target)
         wanted = chosen = np.arange(logits.shape[-1]) == target[..., None]
-    shifted = logits - np.max(logits, axis=-1, keepdims=True)
+    top = stop_gradient(np.max(logits, axis=-1, keepdims=True))  # the loss is the same for any
+    shifted = logits - top
     normaliser = np.log(np.sum(np.exp(shifted), axis=-1))
     if chosen is not None and weights is None and not smoothing:
         losses = normaliser - np.sum(np.where(chosen, shifted, 0), axis=-1)

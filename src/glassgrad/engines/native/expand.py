@@ -137,6 +137,23 @@ def _turned(x: Node, backward: bool) -> Node:
     return slice_(x, starts, (-1, *[1] * (x.ndim - 1)), x.shape)
 
 
+def _is_shifted(x: Node, axes: tuple[int, ...]) -> bool:
+    """Whether x is y less the largest of y along axes: its own largest is then 0 or no number."""
+    if x.name != "subtract":
+        return False
+    y, top = x.inputs
+    kept = tuple(1 if i in axes else n for i, n in enumerate(y.shape))
+    while isinstance(top.op, Broadcast | Reshape) or top.name == "stop_gradient":
+        inner = top.inputs[0]
+        shape = inner.shape if isinstance(top.op, Broadcast) else top.shape
+        if top.name != "stop_gradient" and shape != kept and inner.size > 1:
+            return False
+        top = inner
+    op = top.op
+    largest = isinstance(op, Reduce) and (op.kind, op.axes) == ("max", axes)
+    return largest and top.inputs[0] is y
+
+
 class _Expander:
     def __init__(self, order: Sequence[Node], outputs: Sequence[Node]) -> None:
         self.users = {n: users for n, users in consumers(order).items() if n not in set(outputs)}
@@ -178,11 +195,16 @@ class _Expander:
     def _logsumexp(self, old: Node, op: Reduce, x: Node) -> Node:
         if x.size == 0:
             return full_like(make(Reduce("sum", op.axes), x), float("-inf"))
-        top = reduce(x, "max", op.axes)
-        shift = k.where(k.isfinite(top), top, 0)
-        powers = k.exp(x - op.spread(shift, x))
-        total = reduce(powers, "sum", op.axes)
-        result = k.log(total) + shift
+        if _is_shifted(x, op.axes):
+            powers = k.exp(x)
+            total = reduce(powers, "sum", op.axes)
+            result = k.log(total)
+        else:
+            top = reduce(x, "max", op.axes)
+            shift = k.where(k.isfinite(top), top, 0)
+            powers = k.exp(x - op.spread(shift, x))
+            total = reduce(powers, "sum", op.axes)
+            result = k.log(total) + shift
         self.parts[old] = _Parts(result, powers, total)
         return result
 
