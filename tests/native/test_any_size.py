@@ -268,3 +268,14 @@ def test_several_threads_give_the_same_bytes(name: str) -> None:
     finally:
         gg.threads(before)
     assert "1 programs" in repr(compiled)
+
+
+def test_a_function_that_takes_some_sizes_only_is_compiled_for_each():
+    def f(x):
+        assert len(x) % 4 == 0
+        return np.sum(np.reshape(x, (4, -1)), axis=0)
+
+    step = gg.jit(f)
+    for n in (4, 8, 12, 4):
+        assert step(np.ones(n)).tolist() == [4.0] * (n // 4)
+    assert "AssertionError" in step.report()

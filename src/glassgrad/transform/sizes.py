@@ -178,7 +178,12 @@ def _template(
         shapes = [x.shape for x in graph.inputs]
         graphs: list[Graph] = []
         for extents in examples:
-            traced = trace(varying.shapes(shapes, extents.primes))
+            try:
+                traced = trace(varying.shapes(shapes, extents.primes))
+            except Exception as error:  # the function's own, of a size that nobody asked for
+                first = str(error).partition("\n")[0]
+                made_up = ", ".join(map(str, extents.primes))
+                return f"for a made-up size, {made_up}, {type(error).__name__}: {first}"
             if traced is None or traced.result != graph.result:
                 return "its course depends on a size"
             graphs.append(traced)
