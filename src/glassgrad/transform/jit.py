@@ -109,7 +109,7 @@ class Jit:
         arrays = [_as_array(v) for v in leaves if not isinstance(v, bool)]
         group = self.programs.setdefault(key, [])
         for known in group:
-            values = known.program(arrays)
+            values = self._values(known, arrays, leaves, tree)
             if _holds(known, values):
                 return _result(known, values)
         tried = len(group)
@@ -125,7 +125,22 @@ class Jit:
                     return _result(known, values)
             made = self._sized(leaves, tree, *traced) or self._compile(leaves, tree, *traced)
             group.append(made)
-        return _result(made, made.program(arrays))
+        return _result(made, self._values(made, arrays, leaves, tree))
+
+    def _values(
+        self, known: Specialisation, arrays: Sequence[Any], leaves: Sequence[Any], tree: Tree
+    ) -> list[Any]:
+        """What a program gives; one for every size fails without knowing where."""
+        if not known.any_size:
+            return known.program(arrays)
+        from glassgrad.engines.native.calling import UnexplainedError
+
+        try:
+            return known.program(arrays)
+        except UnexplainedError as failed:
+            error = failed
+        inputs, outputs, *_ = self._trace(leaves, tree)
+        raise error.explained(finish(outputs), inputs, arrays)
 
     def prepare(self, *args: Any, **kwargs: Any) -> Jit:
         """Compiles for arguments like these without running, to read `report` first; itself."""

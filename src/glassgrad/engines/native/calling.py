@@ -1,9 +1,9 @@
-"""A linked kernel as Python calls it: arrays made ready, results made, errors explained."""
+"""A linked kernel as Python calls it: arrays are made ready, results made, failures explained."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,67 +14,94 @@ from glassgrad.graph.errors import DTypeError, MatrixError, ShapeError
 from glassgrad.graph.node import Node
 
 
-class Calling:
-    """A program's kernel on arrays: one for each input gives fresh ones for the outputs.
+class Slot(NamedTuple):
+    """What an argument must be, or a result is."""
 
-    `donated` maps numbers of outputs to numbers of inputs in whose memory they are returned.
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    label: str
+
+    @staticmethod
+    def of(nodes: Sequence[Node]) -> list[Slot]:
+        """Those of some nodes."""
+        return [Slot(n.shape, n.dtype, getattr(n.op, "label", "?")) for n in nodes]
+
+
+class Calling:
+    """A program's kernel on arrays: one for each of what it takes gives fresh ones of its results.
+
+    `donated` maps numbers of results to numbers of arguments in whose memory they are returned.
     """
 
-    def __init__(
-        self, name: str, outputs: Sequence[Node], inputs: Sequence[Node],
-        donated: Mapping[int, int], kernel: Callable[..., int], shared: bool,
-    ) -> None:  # fmt: skip
-        self.name, self.outputs, self.inputs = name, outputs, inputs
-        self.donated, self.kernel, self.shared = donated, kernel, shared
+    name: str
+    takes: Sequence[Slot]
+    gives: Sequence[Slot]
+    donated: Mapping[int, int]
+    kernel: Callable[..., int]
+    shared: bool
 
     def __call__(self, arrays: Sequence[Any]) -> list[np.ndarray]:
         """The outputs for these inputs; arguments are converted where no number changes."""
-        if len(arrays) != len(self.inputs):
+        if len(arrays) != len(self.takes):
             raise TypeError(
-                f"{self.name}() takes {len(self.inputs)} arrays, {len(arrays)} were given"
+                f"{self.name}() takes {len(self.takes)} arrays, {len(arrays)} were given"
             )
         if self.shared:
             threads.ready()
-        ready = [argument(x, node) for x, node in zip(arrays, self.inputs)]
+        ready = [argument(x, slot) for x, slot in zip(arrays, self.takes)]
         for i in self.donated.values():
             if ready[i] is not arrays[i] or not _is_free(ready, i):
                 ready[i] = ready[i].copy()
         results = [
-            ready[self.donated[o]] if o in self.donated else np.empty(node.shape, node.dtype)
-            for o, node in enumerate(self.outputs)
+            ready[self.donated[o]] if o in self.donated else np.empty(slot.shape, slot.dtype)
+            for o, slot in enumerate(self.gives)
         ]
         status = self.kernel(*([address(a) for a in arrays] for arrays in (ready, results)))
         if status:
-            self._explain(ready, status)
+            self.explain(ready, status)
         return results
 
-    def _explain(self, arrays: Sequence[np.ndarray], status: int) -> None:
-        """Raises the error that the same computation raises on the reference engine."""
-        reference.evaluate(self.outputs, dict(zip(self.inputs, arrays)))
-        if status & REFUSED:
-            raise MatrixError(f"{self.name}: a matrix is singular to LAPACK, or has no factors")
-        raise IndexError(f"{self.name}: an index is out of range")
+    def explain(self, arrays: Sequence[np.ndarray], status: int) -> None:
+        """Raises the error that a failed call ends in."""
+        raise UnexplainedError(self.name, status)
 
 
-def argument(x: Any, node: Node) -> np.ndarray:
-    """An argument as the code reads it: contiguous, aligned, of the node's dtype and shape."""
-    if type(x) is np.ndarray and x.dtype is node.dtype and x.shape == node.shape:
+class UnexplainedError(Exception):
+    """Raised where a call has failed, by a program that does not know its graph."""
+
+    def __init__(self, name: str, status: int) -> None:
+        super().__init__(name, status)
+        self.name, self.status = name, status
+
+    def explained(
+        self, outputs: Sequence[Node], inputs: Sequence[Node], arrays: Sequence[Any]
+    ) -> Exception:
+        """The error; one that the same computation raises on the reference engine is raised."""
+        reference.evaluate(outputs, dict(zip(inputs, arrays)))
+        if self.status & REFUSED:
+            return MatrixError(f"{self.name}: a matrix is singular to LAPACK, or has no factors")
+        return IndexError(f"{self.name}: an index is out of range")
+
+
+def argument(x: Any, slot: Slot) -> np.ndarray:
+    """An argument as the code reads it: contiguous, aligned, of the slot's dtype and shape."""
+    if type(x) is np.ndarray and x.dtype is slot.dtype and x.shape == slot.shape:
         flags = x.flags
         if flags.c_contiguous and flags.aligned:
             return x
-    label = getattr(node.op, "label", "?")
     if not isinstance(x, np.ndarray):
-        x = np.asarray(x, node.dtype) if isinstance(x, (bool, int, float)) else np.asarray(x)
-    if x.dtype.newbyteorder("=") != node.dtype:
+        x = np.asarray(x, slot.dtype) if isinstance(x, (bool, int, float)) else np.asarray(x)
+    if x.dtype.newbyteorder("=") != slot.dtype:
         raise DTypeError(
-            f"argument {label!r} has dtype {x.dtype}, the program was compiled for {node.dtype}: "
-            f"convert it with .astype(np.{node.dtype})"
+            f"argument {slot.label!r} has dtype {x.dtype}, the program was compiled for "
+            f"{slot.dtype}: convert it with .astype(np.{slot.dtype})"
         )
-    if x.shape != node.shape:
+    if x.shape != slot.shape:
         raise ShapeError(
-            f"argument {label!r} has shape {x.shape}, the program was compiled for {node.shape}"
+            f"argument {slot.label!r} has shape {x.shape}, the program was compiled for "
+            f"{slot.shape}"
         )
-    return np.require(x, node.dtype, ["C", "A"])
+    return np.require(x, slot.dtype, ["C", "A"])
 
 
 def address(x: np.ndarray) -> int:
@@ -88,4 +115,4 @@ def _is_free(arrays: Sequence[np.ndarray], i: int) -> bool:
     return arrays[i].flags.writeable and not any(np.may_share_memory(arrays[i], x) for x in others)
 
 
-__all__ = ["Calling", "address", "argument"]
+__all__ = ["Calling", "Slot", "UnexplainedError", "address", "argument"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from glassgrad.engines.native import memory, outside, underway
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
-from glassgrad.engines.native.calling import Calling, address
+from glassgrad.engines.native.calling import Calling, Slot, address
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.extents import Extents, FixedSizeError
@@ -78,8 +78,8 @@ class GeneralProgram:
     ) -> SizedProgram:  # fmt: skip
         """The program for these sizes.
 
-        `outputs` and `inputs` are the graph at these sizes, `values` the constants that are others
-        for other sizes: they follow the inputs.
+        `outputs` and `inputs` are the graph at these sizes, which is not kept; `values` are the
+        constants that are others for other sizes: they follow the inputs.
         """
         layout = Layout(self.steps, self.target, lambda n: self.extents.at(n, sizes))
         fresh = (n for o, n in enumerate(outputs) if o not in self.donated)
@@ -115,9 +115,11 @@ class SizedProgram(Calling):
         more: Sequence[np.ndarray], outputs: Sequence[Node], inputs: Sequence[Node],
     ) -> None:  # fmt: skip
         self.general, self.memory, self._kernel = general, need, kernel
-        self._more = [np.ascontiguousarray(x) for x in more]
+        self._more = [np.array(x, order="C") for x in more]
         self._addresses = [address(x) for x in self._more]
-        super().__init__(general.name, outputs, inputs, general.donated, self._run, general.shared)
+        self.takes, self.gives = Slot.of(inputs), Slot.of(outputs)
+        self.name, self.donated = general.name, general.donated
+        self.kernel, self.shared = self._run, general.shared
 
     def _run(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         return self._kernel([*inputs, *self._addresses], outputs)

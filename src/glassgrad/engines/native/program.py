@@ -22,7 +22,7 @@ from glassgrad.engines.native.aside import begin
 from glassgrad.engines.native.budget import within
 from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
-from glassgrad.engines.native.calling import Calling, argument
+from glassgrad.engines.native.calling import Calling, Slot, UnexplainedError, argument
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.emit import Module
 from glassgrad.engines.native.expression import Buffer
@@ -65,6 +65,7 @@ class NativeProgram(Calling):
     ) -> None:  # fmt: skip
         started = time.perf_counter()
         self.outputs, self.inputs, self.name = list(outputs), list(inputs), name
+        self.takes, self.gives = Slot.of(inputs), Slot.of(outputs)
         self.target = target or Target.host()
         for node in inputs:
             if not isinstance(node.op, Input):
@@ -192,6 +193,10 @@ class NativeProgram(Calling):
             call.release()
 
     # -- calling --------------------------------------------------------------
+
+    def explain(self, arrays: Sequence[np.ndarray], status: int) -> None:
+        """Raises the error that the same computation raises on the reference engine."""
+        raise UnexplainedError(self.name, status).explained(self.outputs, self.inputs, arrays)
 
     def _converted(self, *arrays: Any) -> tuple[np.ndarray, ...]:
         """What the builtin does with arguments that are not ready as they are."""
