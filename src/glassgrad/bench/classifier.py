@@ -47,7 +47,7 @@ class Classifier:
             **on_threads(self.torch_eager, *range(1, most_threads + 1)),
         }
 
-    def glassgrad(self) -> Step:
+    def glassgrad(self, budget: int | None = None) -> Step:
         """Plain NumPy, a loss of `gg.nn` and an optimiser of `gg.optim` in one compiled step."""
         import glassgrad as gg
 
@@ -64,7 +64,7 @@ class Classifier:
             value, grads = gg.value_and_grad(loss)(params, x, labels)
             return value, optimiser.step(params, grads, state)
 
-        return glassgrad_loop(train, (params, optimiser.init(params)), [(x, labels)])
+        return glassgrad_loop(train, (params, optimiser.init(params)), [(x, labels)], budget)
 
     def jax_jit(self) -> Step:
         """`jax.jit` of the whole step."""

@@ -17,12 +17,14 @@ from glassgrad.bench.workload import Step, peer
 Batches = Sequence[tuple[np.ndarray, np.ndarray]]  # inputs and targets of each step, in turn
 
 
-def glassgrad_loop(train: Callable[..., Any], state: Any, batches: Batches) -> Step:
+def glassgrad_loop(
+    train: Callable[..., Any], state: Any, batches: Batches, budget: int | None = None
+) -> Step:
     """`train(state, x, y)` gives (loss, new state), in the arrays of the old one."""
     import glassgrad as gg
     from glassgrad.transform.tree import tree_map
 
-    return _carry(gg.jit(train, donate=0), tree_map(np.array, state), batches)
+    return _carry(gg.jit(train, donate=0, budget=budget), tree_map(np.array, state), batches)
 
 
 def _carry(compiled: Callable[..., Any], state: Any, batches: Batches) -> Step:

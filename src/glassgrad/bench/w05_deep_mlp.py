@@ -42,7 +42,7 @@ class Deep:
         """Weights and offsets of each layer, inputs, targets."""
         return _start(self.layers, self.width, self.batch)
 
-    def glassgrad(self) -> Step:
+    def glassgrad(self, budget: int | None = None) -> Step:
         """The whole step in plain NumPy."""
         import glassgrad as gg
 
@@ -52,7 +52,7 @@ class Deep:
             return value, moved
 
         params, x, y = self.start()
-        return glassgrad_loop(train, params, [(x, y)])
+        return glassgrad_loop(train, params, [(x, y)], budget)
 
     def jax_jit(self) -> Step:
         """`jax.jit` of the whole step."""
