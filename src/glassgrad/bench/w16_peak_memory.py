@@ -43,10 +43,7 @@ def contenders() -> Contenders:
         budget = BUDGETS[label]
         ways = {
             "glassgrad": (net.glassgrad, OURS),
-            f"glassgrad, {BUDGETS[label] >> 20} MiB": (
-                partial(net.glassgrad, BUDGETS[label]),
-                OURS,
-            ),
+            f"glassgrad, {budget >> 20} MiB": (partial(net.glassgrad, budget), OURS),
             "jax.jit": (net.jax_jit, ("jax", "jax.numpy")),
             "pytensor": (net.pytensor_shared, ("pytensor", "pytensor.tensor")),
             "torch eager": (net.torch_eager, ("torch",)),
