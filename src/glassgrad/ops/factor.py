@@ -20,12 +20,12 @@ from glassgrad.ops.matrix import (
     column,
     count,
     diagonal,
+    diagonal_matrix,
     from_mirrored,
     halved,
     lower,
     mirrored,
     off_diagonal_quotient,
-    on_diagonal,
     quotient,
     row,
     stack_shape,
@@ -109,7 +109,7 @@ class SymmetricEigen(Op):
     def vjp(self, node: Node, g: Cotangents) -> Cotangents:
         """v·(diag(g₀) + (vᵀ·g₁)/(λⱼ - λᵢ))·vᵀ, put on the lower triangle."""
         w, v = _results(node)
-        values = None if g[0] is None else on_diagonal(g[0])
+        values = None if g[0] is None else diagonal_matrix(g[0])
         vectors = None if g[1] is None else self._apart(w, chain(turned(v), g[1]))
         middle = _sum(values, vectors)
         return (None if middle is None else from_mirrored(chain(v, middle, turned(v))),)
@@ -158,7 +158,7 @@ class SingularValues(Op):
         """The parts of u, s and v, each by its own cotangent."""
         u, s, vt = _results(node)
         v, gu, gs, gvt = turned(vt), *g
-        part = None if gs is None else on_diagonal(gs)
+        part = None if gs is None else diagonal_matrix(gs)
         outside: Node | None = None
         if gu is not None:
             x = chain(turned(u), gu)

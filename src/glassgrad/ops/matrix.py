@@ -8,11 +8,12 @@ import numpy as np
 
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.errors import DTypeError, MatrixError
-from glassgrad.graph.family import reshape
+from glassgrad.graph.family import broadcast_to, reshape
 from glassgrad.graph.node import Node, constant
 from glassgrad.graph.op import Shape
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.contract import contract, matmul
+from glassgrad.ops.reduce import sum_
 from glassgrad.ops.view import transpose
 
 
@@ -53,24 +54,34 @@ def chain(*matrices: Node) -> Node:
     return found
 
 
+def places(x: Node) -> tuple[Node, Node]:
+    """The number of each row, as a column, and of each column: masks compare them.
+
+    A constant mask would hold as many numbers as a matrix.
+    """
+    down, across = (constant(x.trace, np.arange(n, dtype=np.int64)) for n in x.shape[-2:])
+    return reshape(down, (x.shape[-2], 1)), across
+
+
+def on_diagonal(x: Node, value: Node | float, otherwise: Node | float) -> Node:
+    """One value on the diagonal of each matrix, another off it."""
+    return k.where(k.equal(*places(x)), value, otherwise)
+
+
 def lower(x: Node, diagonal: int = 0) -> Node:
     """Each matrix with zeros above a diagonal."""
-    rows, columns = x.shape[-2:]
-    kept = np.tri(rows, columns, diagonal, dtype=np.bool_)
-    return k.where(constant(x.trace, kept), x, 0)
+    down, across = places(x)
+    return k.where(k.less_equal(across, down + diagonal), x, 0)
 
 
 def upper(x: Node) -> Node:
     """Each matrix with zeros below the diagonal."""
-    rows, columns = x.shape[-2:]
-    kept = ~np.tri(rows, columns, -1, dtype=np.bool_)
-    return k.where(constant(x.trace, kept), x, 0)
+    return k.where(k.less_equal(*places(x)), x, 0)
 
 
 def halved(x: Node) -> Node:
     """Each square matrix with zeros above the diagonal, and half of the diagonal."""
-    n = x.shape[-1]
-    return lower(x) * constant(x.trace, (1 - np.eye(n) / 2).astype(x.dtype))
+    return lower(on_diagonal(x, 0.5 * x, x))
 
 
 def mirrored(x: Node) -> Node:
@@ -106,23 +117,18 @@ def inner(x: Node, y: Node) -> Node:
 
 def diagonal(x: Node) -> Node:
     """The diagonal of each square matrix."""
-    n = x.shape[-1]
-    labels = tuple(range(x.ndim))
-    eye = constant(x.trace, np.eye(n, dtype=np.bool_))
-    only = k.where(eye, x, 0)
-    ones = constant(x.trace, np.ones(n, x.dtype))
-    return contract(only, labels, ones, labels[-1:], labels[:-1])
+    return sum_(on_diagonal(x, x, 0), (x.ndim - 1,))
 
 
-def on_diagonal(v: Node) -> Node:
+def diagonal_matrix(v: Node) -> Node:
     """Stacked vectors as diagonal matrices."""
-    eye = constant(v.trace, np.eye(v.shape[-1], dtype=np.bool_))
-    return k.where(eye, row(v), 0)
+    wide = broadcast_to(row(v), (*v.shape, v.shape[-1]))
+    return on_diagonal(wide, wide, 0)
 
 
 def eye_less(x: Node) -> Node:
     """The identity less each square matrix."""
-    return constant(x.trace, np.eye(x.shape[-1], dtype=x.dtype)) - x
+    return on_diagonal(x, 1 - x, -x)
 
 
 def quotient(top: Node, bottom: Node) -> Node:
@@ -133,8 +139,7 @@ def quotient(top: Node, bottom: Node) -> Node:
 
 def off_diagonal_quotient(top: Node, bottom: Node) -> Node:
     """`quotient` off the diagonal, 0 on it."""
-    eye = constant(top.trace, np.eye(top.shape[-1], dtype=np.bool_))
-    return quotient(k.where(eye, 0, top), k.where(eye, 1, bottom))
+    return quotient(on_diagonal(top, 0, top), on_diagonal(bottom, 1, bottom))
 
 
 def stack_shape(x: Node, rows: int, columns: int) -> Shape:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.dtype import FLOAT64
-from glassgrad.graph.family import cast
+from glassgrad.graph.family import broadcast_to, cast
 from glassgrad.graph.function import Function
-from glassgrad.graph.node import Node, Trace, constant, new_input
+from glassgrad.graph.node import Node, Trace, new_input
 from glassgrad.ops.factor import svd
 from glassgrad.ops.linear_system import (
     Cofactors,
@@ -18,7 +16,7 @@ from glassgrad.ops.linear_system import (
     slogdet,
 )
 from glassgrad.ops.loop import Cond, results_of
-from glassgrad.ops.matrix import chain, column, each, row, turned
+from glassgrad.ops.matrix import chain, column, each, on_diagonal, row, turned
 from glassgrad.ops.product import product
 from glassgrad.ops.reduce import reduce, zeros_like
 
@@ -67,8 +65,8 @@ def _of_any_rank(a: Node) -> Node:
     """det(u)·det(v)·u·diag(Π_{j≠i} sⱼ)·vᵀ."""
     u, s, vt = svd(a)
     sign = slogdet(u)[0] * slogdet(vt)[0]
-    eye = constant(a.trace, np.eye(a.shape[-1], dtype=np.bool_))
-    others = product(k.where(eye, 1, row(s)), (s.ndim,))
+    wide = broadcast_to(row(s), a.shape)
+    others = product(on_diagonal(wide, 1, wide), (s.ndim,))
     return each(sign) * chain(u * row(others), vt)
 
 

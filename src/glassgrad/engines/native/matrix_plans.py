@@ -31,12 +31,14 @@ def plan_matrix(p: Planner, node: Node, buffer: Buffer) -> None:
 
 
 def plan_matrices(p: Planner, node: Node, results: list[Buffer]) -> None:
-    """A node of linear algebra."""
-    if p.extents.varies(*(n for x in node.inputs for n in x.shape)):
+    """A node of linear algebra; a stack may be of any length, its matrices have their size."""
+    if p.extents.varies(*(n for x in node.inputs for n in x.shape[-2:])):
         raise FixedSizeError("a matrix of any size")
     if lapack.addresses():
         _PLANS[node.name](p, node, results)
         return
+    if p.extents.varies(*(n for x in node.inputs for n in x.shape)):
+        raise FixedSizeError("a question to the reference engine")
     operands = [p.contiguous(x) for x in node.inputs]
     p.append(Question([node], [], operands, results))
 
