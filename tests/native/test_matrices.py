@@ -123,6 +123,19 @@ def test_strided_and_shared_operands():
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13)
 
 
+def test_stacks_of_any_length_are_one_program():
+    def loss(a):
+        return np.sum(np.linalg.solve(a, np.ones((4, 2))) ** 2) + np.sum(np.linalg.slogdet(a)[1])
+
+    step, want = (gg.jit(gg.grad(loss), engine=engine) for engine in ("native", "reference"))
+    for n in (3, 8, 5, 7, 6):
+        a = RNG.normal(size=(n, 4, 4)) + 5 * np.eye(4)
+        np.testing.assert_allclose(step(a), want(a), rtol=1e-11, atol=1e-13)
+    assert "sizes so far: n0 = 8,5,7,6" in str(step.report())
+    with pytest.raises(np.linalg.LinAlgError, match=r"\(6, 4, 4\).* singular"):
+        step(np.zeros((6, 4, 4)))
+
+
 def test_inside_loops_and_branches():
     def newton(x):
         def step(x, _):

@@ -99,6 +99,11 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         """The axes in reverse order, as a view."""
         return self.transpose()
 
+    @property
+    def mT(self) -> Array:
+        """Each matrix of a stack transposed, as a view."""
+        return self.swapaxes(-2, -1)
+
     def view(self, *ops: Op, shape: Shape) -> Array:
         """A handle on the same storage, seen through more view ops."""
         return Array(cell=self._cell, path=(*self._path, *ops), key=self._key, shape=shape)
