@@ -55,6 +55,14 @@ def test_a_processor_that_it_may_not_use_changes_nothing(processor, keep_off):
         assert os.sched_getaffinity(0) == set(PROCESSORS)
 
 
+def test_a_system_that_does_not_tell_processors(monkeypatch):
+    monkeypatch.setattr(underway, "user_cache_folder", lambda: None)
+    known = {*placement.addresses()}
+    assert known <= {*underway.assembled()[1]}
+    monkeypatch.setattr(placement, "addresses", dict)
+    assert not known & {*underway.assembled()[1]}
+
+
 def run(code):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
