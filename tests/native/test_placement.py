@@ -15,15 +15,18 @@ PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
 
 
 @pytest.fixture
-def keep_off():
-    """`keep_off(processor)`: for this thread; (whether it did, what it kept)."""
+def placed():
+    """`placed(name, processor, saved)`: for this thread; (whether it was, what was kept)."""
     types = ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
-    function = ctypes.CFUNCTYPE(ctypes.c_bool, *types)(underway.addresses()["gg_keep_off"])
+    known = underway.addresses()
 
-    def called(processor):
-        saved = ctypes.create_string_buffer(placement.MASK)
-        done = function(threading.get_ident(), processor, ctypes.addressof(saved))
-        number = int.from_bytes(saved.raw, "little")
+    def called(name, processor, saved=()):
+        kept = ctypes.create_string_buffer(
+            sum(1 << i for i in saved).to_bytes(placement.MASK, "little"), placement.MASK
+        )
+        function = ctypes.CFUNCTYPE(ctypes.c_bool, *types)(known[f"gg_{name}"])
+        done = function(threading.get_ident(), processor, ctypes.addressof(kept))
+        number = int.from_bytes(kept.raw, "little")
         return done, {i for i in range(8 * placement.MASK) if number >> i & 1}
 
     yield called
@@ -31,26 +34,36 @@ def keep_off():
         os.sched_setaffinity(0, PROCESSORS)
 
 
-def test_a_thread_is_kept_off_one_processor(keep_off):
+def test_a_thread_is_kept_off_one_processor_and_let_go(placed):
     for processor in PROCESSORS:
-        done, saved = keep_off(processor)
+        done, saved = placed("keep_off", processor)
         assert done == (len(PROCESSORS) > 1)
         assert saved == set(PROCESSORS)
         left = set(PROCESSORS) - {processor} or set(PROCESSORS)
         assert os.sched_getaffinity(0) == left
+        assert placed("let_go", processor, saved)[0] == done
+        assert os.sched_getaffinity(0) == set(PROCESSORS)
+
+
+def test_what_somebody_else_has_said_meanwhile_stays(placed):
+    for processor in PROCESSORS:
+        _, saved = placed("keep_off", processor)
+        os.sched_setaffinity(0, {processor})
+        assert not placed("let_go", processor, saved)[0]
+        assert os.sched_getaffinity(0) == {processor}
         os.sched_setaffinity(0, PROCESSORS)
 
 
-def test_a_thread_keeps_its_last_processor(keep_off):
+def test_a_thread_keeps_its_last_processor(placed):
     for processor in PROCESSORS:
         os.sched_setaffinity(0, {processor})
-        assert keep_off(processor) == (False, {processor})
+        assert placed("keep_off", processor) == (False, {processor})
         assert os.sched_getaffinity(0) == {processor}
 
 
 @pytest.mark.parametrize("processor", [-1, 8 * placement.MASK, 8 * placement.MASK - 1])
-def test_a_processor_that_it_may_not_use_changes_nothing(processor, keep_off):
-    assert not keep_off(processor)[0]
+def test_a_processor_that_it_may_not_use_changes_nothing(processor, placed):
+    assert not placed("keep_off", processor)[0]
     if PROCESSORS:
         assert os.sched_getaffinity(0) == set(PROCESSORS)
 

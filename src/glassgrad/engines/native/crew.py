@@ -39,8 +39,8 @@ _PATIENCE = 2  # times a part's time the caller waits awake: a worker at its las
 
 
 def emit_crew(module: Module) -> None:
-    """The functions ``gg_share``, ``gg_worker`` and ``gg_keep_off``."""
-    placement.emit_keep_off(module)
+    """The functions ``gg_share``, ``gg_worker`` and those of `placement`."""
+    placement.emit_placement(module)
     _emit_wake(module)
     _emit_share(module)
     _emit_worker(module)
@@ -212,7 +212,7 @@ def _emit_wake(module: Module) -> None:
         def keep_off() -> None:
             thread, mask = f.load(I64, word(f, THREADS, i)), _mask(f, i)
             kept_off = f.call("gg_keep_off", I1, thread, here, mask)
-            f.store(f.cast("zext", kept_off, I64), word(f, KEPT_OFF, i))
+            f.store(f.select(kept_off, here + 1, 0), word(f, KEPT_OFF, i))
 
         f.branch(f.compare("ne", atomic.read(f, I64, asleep), 0), wake)
 
@@ -309,8 +309,9 @@ def _sleep(f: Function, me: Value, looks: Value) -> None:
         f.branch(f.compare("ne", f.load(I64, word(f, KEPT_OFF, me)), 0), let_go)
 
     def let_go() -> None:
+        thread, off = f.load(I64, word(f, THREADS, me)), f.load(I64, word(f, KEPT_OFF, me)) - 1
         f.store(f.index(0), word(f, KEPT_OFF, me))
-        placement.let_go(f, f.load(I64, word(f, THREADS, me)), _mask(f, me))
+        f.call("gg_let_go", I1, thread, off, _mask(f, me))
 
     def take_back() -> None:  # unless a caller has done so, and has opened the lock
         had = atomic.exchange(f, asleep, f.index(0))

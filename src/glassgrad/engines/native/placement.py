@@ -38,39 +38,62 @@ def processor(f: Function) -> Value:
     return f.cast("sext", python(f, "sched_getcpu", I32), I64)
 
 
-def emit_keep_off(module: Module) -> None:
+def emit_placement(module: Module) -> None:
     """``i1 gg_keep_off(thread, processor, saved)``: takes a processor from those a thread may use.
 
     `saved` are `MASK` bytes for what it may use by right. False where it has no other processor, or
-    may not use this one anyway: nothing is changed then.
+    may not use this one anyway: nothing is changed then. ``i1 gg_let_go`` of the same undoes it;
+    false where somebody has changed what the thread may use meanwhile, which then stays.
     """
-    f = module.function("gg_keep_off", I1, [I64, I64, PTR])
-    thread, cpu, saved = f.params
-    if not addresses():
+    for name, emit in (("gg_keep_off", _keep_off), ("gg_let_go", _let_go)):
+        f = module.function(name, I1, [I64, I64, PTR])
+        thread, cpu, mask = f.params
+        if addresses():
+            no = f.label("no")
+            f.ret(emit(f, thread, cpu, mask, no))
+            f.begin(no)
         f.ret(f.const(I1, 0))
-        return
-    no, less = f.label("no"), f.stack(I64, MASK // 8)
+
+
+def _keep_off(f: Function, thread: Value, cpu: Value, saved: Value, no: str) -> Value:
     need(f, f.compare("ne", thread, 0) & f.compare("ult", cpu, 8 * MASK), no)
-    got = python(f, "pthread_getaffinity_np", I32, thread, f.index(MASK), saved)
-    need(f, f.compare("eq", got, 0), no)
-    own, bit = f.binary("lshr", cpu, 6), f.binary("shl", f.index(1), cpu & 63)
+    need(f, _mask_of(f, thread, saved), no)
+    less = f.stack(I64, MASK // 8)
 
-    def one(i: Value, left: Value) -> list[Value]:
-        was = f.load(I64, f.at(saved, I64, i))
-        now = f.select(f.compare("eq", i, own), was & (bit ^ -1), was)
+    def one(i: Value, left: Value, off: Value) -> list[Value]:
+        was, now = f.load(I64, f.at(saved, I64, i)), _without(f, saved, cpu, i)
         f.store(now, f.at(less, I64, i))
-        return [left | now]
+        return [left | now, off | (was ^ now)]
 
-    (left,) = f.loop(0, MASK // 8, 1, one, [f.index(0)])
-    need(f, f.compare("ne", left, 0), no)
-    need(f, f.compare("ne", f.load(I64, f.at(saved, I64, own)) & bit, 0), no)
-    done = python(f, "pthread_setaffinity_np", I32, thread, f.index(MASK), less)
-    f.ret(f.compare("eq", done, 0))
-    f.begin(no)
-    f.ret(f.const(I1, 0))
+    left, off = f.loop(0, MASK // 8, 1, one, [f.index(0)] * 2)
+    need(f, f.compare("ne", left, 0) & f.compare("ne", off, 0), no)
+    return _set_mask(f, thread, less)
 
 
-def let_go(f: Function, thread: Value, saved: Value) -> None:
-    """A thread may use again what `saved` says."""
-    if addresses():
-        python(f, "pthread_setaffinity_np", I32, thread, f.index(MASK), saved)
+def _let_go(f: Function, thread: Value, cpu: Value, saved: Value, no: str) -> Value:
+    found = f.stack(I64, MASK // 8)
+    need(f, _mask_of(f, thread, found), no)
+
+    def one(i: Value, changed: Value) -> list[Value]:
+        return [changed | (f.load(I64, f.at(found, I64, i)) ^ _without(f, saved, cpu, i))]
+
+    (changed,) = f.loop(0, MASK // 8, 1, one, [f.index(0)])
+    need(f, f.compare("eq", changed, 0), no)
+    return _set_mask(f, thread, saved)
+
+
+def _without(f: Function, mask: Value, cpu: Value, i: Value) -> Value:
+    """Word `i` of a mask, with a processor's bit cleared."""
+    word, bit = f.load(I64, f.at(mask, I64, i)), f.binary("shl", f.index(1), cpu & 63)
+    own = f.compare("eq", i, f.binary("lshr", cpu, 6))
+    return f.select(own, word & (bit ^ -1), word)
+
+
+def _mask_of(f: Function, thread: Value, mask: Value) -> Value:
+    done = python(f, "pthread_getaffinity_np", I32, thread, f.index(MASK), mask)
+    return f.compare("eq", done, 0)
+
+
+def _set_mask(f: Function, thread: Value, mask: Value) -> Value:
+    done = python(f, "pthread_setaffinity_np", I32, thread, f.index(MASK), mask)
+    return f.compare("eq", done, 0)

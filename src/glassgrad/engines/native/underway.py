@@ -55,7 +55,7 @@ def addresses() -> dict[str, int]:
 
 
 _LINKED: list[Linked] = []
-_EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker", "gg_keep_off"]
+_EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker", "gg_keep_off", "gg_let_go"]
 
 
 def _outside() -> dict[str, int]:
