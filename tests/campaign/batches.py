@@ -23,7 +23,7 @@ from glassgrad.graph.traverse import topological_order
 from glassgrad.transform.jit import Jit
 from glassgrad.transform.tree import flatten
 
-SIZES = (1, 2, 3, 5, 8, 16, 17, 33, 64, 100, 257)
+SIZES = (1, 2, 3, 5, 8, 16, 17, 33, 64, 100, 257, 1031)
 CACHED = ("program", "general")
 
 Array = Any
