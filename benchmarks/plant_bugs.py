@@ -52,7 +52,7 @@ BUGS = [
     Bug("reduction.py", '"max": Kind("maximum", _lowest)', '"max": Kind("maximum", lambda d: 0)'),
     Bug("reduction.py", '"min": Kind("minimum", _highest)', '"min": Kind("minimum", lambda d: 0)'),
     Bug("reduction.py", 'Kind("logical_and", lambda d: 1)', 'Kind("logical_and", lambda d: 0)'),
-    Bug("function.py", "high = self.shuffle(x, None, range(lanes, 2 * lanes))",
+    Bug("instructions.py", "high = self.shuffle(x, None, range(lanes, 2 * lanes))",
         "high = self.shuffle(x, None, range(lanes))"),
     # products
     Bug("gemm.py", "rows[0] * p.a[0] + start", "rows[0] * p.a[1] + start"),
@@ -88,7 +88,7 @@ BUGS = [
     Bug("spin.py", "row = [combine(a, b)", "row = [combine(a, a)"),
     Bug("repeat.py", "if step.length % 2 else", "if step.length % 2 == 0 else"),
     # parts that threads take, results in the memory of arguments
-    Bug("shares.py", "f.index(parts)), arena)", "f.index(parts - 1)), arena)"),
+    Bug("shares.py", "f.address_of(job), table, count)", "f.address_of(job), table, count - 1)"),
     Bug("nest.py", "axis, -(-dims[axis] // size)", "axis, dims[axis] // size or 1"),
     Bug("donation.py", "return len(written) > 1 or any(", "return any("),
     Bug("donation.py", "after[i].append(writers[b])", "pass"),

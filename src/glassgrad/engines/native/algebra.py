@@ -1,8 +1,7 @@
 """The algebra of machine code: the functions of scalar bodies, as vector instructions.
 
-A `Lanes` is an SSA value with its dtype; `LLVMAlgebra` computes on them. Every operation is
-remembered for as long as its block lasts, so that a value that is asked for twice (the exp that
-tanh and its derivative share) is computed once.
+`LLVMAlgebra` computes on `Lanes`. Every operation is remembered for as long as its block lasts, so
+that a value that is asked for twice (the exp that tanh and its derivative share) is computed once.
 
 Signed zeros: to `maximum` and `minimum` +0 and -0 are equal, and either may come out (as in NumPy);
 everything else follows IEEE and C.
@@ -25,6 +24,7 @@ from glassgrad.engines.native import (
     math_trig,
 )
 from glassgrad.engines.native.emit import I32, Function, Type, Value, of_dtype
+from glassgrad.engines.native.lanes import Lanes, Operand
 from glassgrad.engines.native.math_format import FORMATS, Format
 from glassgrad.engines.native.math_normal import NormalDistribution
 from glassgrad.engines.native.math_tanh import SoftGates
@@ -32,65 +32,6 @@ from glassgrad.engines.native.outline import Rule, results
 from glassgrad.engines.native.whole_division import WholeDivision
 from glassgrad.graph.algebra import Algebra
 from glassgrad.graph.dtype import BOOL, DType
-
-Operand = Any
-"""A `Lanes` or a Python number."""
-
-
-class Lanes:
-    """A value of the algebra: one number a lane, with the dtype that says how to read the bits."""
-
-    __slots__ = ("algebra", "dtype", "value")
-
-    def __init__(self, algebra: LLVMAlgebra, value: Value, dtype: DType) -> None:
-        self.algebra = algebra
-        self.value = value
-        self.dtype = dtype
-
-    def __repr__(self) -> str:
-        return f"{self.dtype}:{self.value!r}"
-
-    def __add__(self, other: Operand) -> Lanes:
-        return self.algebra.add(self, other)
-
-    def __radd__(self, other: Operand) -> Lanes:
-        return self.algebra.add(other, self)
-
-    def __sub__(self, other: Operand) -> Lanes:
-        return self.algebra.subtract(self, other)
-
-    def __rsub__(self, other: Operand) -> Lanes:
-        return self.algebra.subtract(other, self)
-
-    def __mul__(self, other: Operand) -> Lanes:
-        return self.algebra.multiply(self, other)
-
-    def __rmul__(self, other: Operand) -> Lanes:
-        return self.algebra.multiply(other, self)
-
-    def __truediv__(self, other: Operand) -> Lanes:
-        return self.algebra.divide(self, other)
-
-    def __rtruediv__(self, other: Operand) -> Lanes:
-        return self.algebra.divide(other, self)
-
-    def __neg__(self) -> Lanes:
-        return self.algebra.negative(self)
-
-    def __and__(self, other: Operand) -> Lanes:
-        return self.algebra.integer("and", self, other)
-
-    def __or__(self, other: Operand) -> Lanes:
-        return self.algebra.integer("or", self, other)
-
-    def __xor__(self, other: Operand) -> Lanes:
-        return self.algebra.integer("xor", self, other)
-
-    def __lshift__(self, other: Operand) -> Lanes:
-        return self.algebra.integer("shl", self, other)
-
-    def __rshift__(self, other: Operand) -> Lanes:
-        return self.algebra.integer("ashr" if self.dtype.kind == "i" else "lshr", self, other)
 
 
 class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
@@ -426,3 +367,6 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
             self.report(self.less(b, 0).value)
         rule = math_power.power if a.dtype.kind == "f" else math_power.integer_power
         return self.costly("power", lambda k, x, y: [rule(k, x, y)], a, b)[0]
+
+
+__all__ = ["LLVMAlgebra", "Lanes", "Operand"]
