@@ -81,6 +81,7 @@ CASES: dict[str, tuple[Callable[..., Any], Sequence[Callable[[int], np.ndarray]]
     "columns": (lambda x: (np.sum(x, axis=0), np.max(x, axis=0), np.min(x)), [real(37)]),
     "wide rows": (lambda x: (np.sum(x, axis=1), np.argmax(x, axis=1)), [real(301)]),
     "three axes": (lambda x: (np.sum(x, axis=(0, 2)), np.transpose(x, (1, 0, 2))), [real(3, 5)]),
+    "gram": (lambda x: (x @ x.T, np.exp(x @ x.T / 9), W[6, 11].T @ x.T), [real(6)]),
     "reshaped": (lambda x: np.reshape(x, (-1, 4)) @ W[3, 4].T, [real(3, 4)]),
     "transposed": (lambda x: (x.T, x.T @ x, np.outer(x[:, 0], np.ones(3))), [real(6)]),
     "joined": (lambda x, y: np.concatenate([x, y * 2, x], axis=0), [real(3), real(3)]),
@@ -166,6 +167,20 @@ def test_two_extents_may_vary() -> None:
         x, w = real(k)(n), np.random.default_rng(k).normal(size=(k, 6))
         np.testing.assert_allclose(compiled(x, w), np.tanh(x) @ w + np.sum(w), rtol=1e-12)
     assert repr(compiled).endswith("2 programs>"), compiled.report()
+
+
+def test_places_and_examples_may_vary() -> None:
+    def f(x: Any) -> Any:
+        q = x @ W[6, 11]
+        s = q @ np.swapaxes(q, 1, 2) / 3
+        e = np.exp(s - np.max(s, axis=-1, keepdims=True))
+        return np.tanh((e / np.sum(e, axis=-1, keepdims=True)) @ x)
+
+    compiled = gg.jit(f)
+    for n, places in ((3, 4), (5, 9), (2, 33), (9, 70), (1, 300)):
+        x = np.random.default_rng(n).normal(size=(n, places, 6))
+        np.testing.assert_allclose(compiled(x), f(x), rtol=1e-11)
+    assert "n1 = 9,33,70" in compiled.report(), compiled.report()
 
 
 def test_donated_arguments_are_written_to() -> None:

@@ -113,7 +113,7 @@ class _Emitter:
         f = self._function(self.name, 4)
         self._leave(f)
         if p.m and p.n:
-            if self.typical.m <= t.area_rows and p.n <= t.area_columns:
+            if self.typical.m <= t.area_rows and self.typical.n <= t.area_columns:
                 self._area(f, f.params, f.index(0), f.index(0))
             else:
                 area = self.area()
@@ -134,9 +134,9 @@ class _Emitter:
         f = self._function(self.name, 4, 1)
         self._leave(f)
         *pointers, number = f.params
-        across = -(-p.n // t.area_columns)
+        across = areas_across(f, p.n, t.area_columns)
         row = f.binary("udiv", number, across) if self.typical.m > t.area_rows else f.index(0)
-        column = f.binary("urem", number, across) if across > 1 else f.index(0)
+        column = f.binary("urem", number, across) if across.number != 1 else f.index(0)
         self._area(f, pointers, row * t.area_rows, column * t.area_columns)
         f.ret()
         return f
@@ -183,8 +183,11 @@ class _Emitter:
 
         def panel(j: Value, width: int) -> None:
             source = f.at(b, element, j * p.b[1])
-            if t.packs_b:
+            if t.packs_b and width:
                 f.call(self.packer.panel(width), VOID, source, scratch, depth)
+                source = scratch
+            elif t.packs_b:
+                f.call(self.packer.rest(), VOID, source, scratch, depth, columns[1] - j)
                 source = scratch
 
             def tile(i: Value, height: int) -> None:
@@ -199,12 +202,20 @@ class _Emitter:
             else:
                 _pieces(f, rows[1], t.rows, p.m, tile)
 
-        _pieces(f, columns[1], t.width, p.n, panel)
+        if p.extents.varies(p.n):
+            whole = columns[1] - f.binary("urem", columns[1], t.width)
+            f.loop(0, whole, t.width, lambda j: panel(j, t.width))
+            f.branch(f.compare("slt", whole, columns[1]), lambda: panel(whole, 0))
+        else:
+            _pieces(f, columns[1], t.width, p.n, panel)
 
     # -- the micro-kernel -----------------------------------------------------
 
     def _kernel(self, height: int, width: int) -> Function:
-        """The function ``(a, panel, c, start, depth, row, column, *extras)`` of one tile size."""
+        """The function ``(a, panel, c, start, depth, row, column, *extras)`` of one tile size.
+
+        No width means the columns that are left of as many as there are at run time.
+        """
         name = f"{self.name}_t{height}_{width}"
         if name in self.module.functions:
             return self.module.functions[name]
@@ -212,17 +223,26 @@ class _Emitter:
         f = self.module.function(name, VOID, types, "internal")
         if self.p.extents.primes:
             f.sizes = f.params[-1]
-        count = -(-width // self.lanes)
-        tail = width - (count - 1) * self.lanes
-        masks: list[Value | None] = [None] * count
-        if tail < self.lanes:
-            masks[-1] = f.tail_mask(self.lanes, tail)
+        masks = self._masks(f, width)
+        count = len(masks)
         long = self.epilogue is not None and self.epilogue.size * height * count > _WRITTEN_OUT
         held = f.stack(self.vector, height * count) if long else None
         done = self._accumulated(f, height, masks)
         self._finish(f, height, masks, self._joined(f, height, masks, done), held)
         f.ret()
         return f
+
+    def _masks(self, f: Function, width: int) -> list[Value | None]:
+        """The masks of the vectors across a tile, None for a full one."""
+        if not width:
+            left = f.index(self.p.n) - f.params[6]
+            rests = (left - v * self.lanes for v in range(self.t.vectors))
+            some = (f.select(f.compare("sgt", rest, 0), rest, 0) for rest in rests)
+            return [f.tail_mask(self.lanes, x) for x in some]
+        count = -(-width // self.lanes)
+        tail = width - (count - 1) * self.lanes
+        last = f.tail_mask(self.lanes, tail) if tail < self.lanes else None
+        return [*[None] * (count - 1), last]
 
     def _fetch(self, f: Function, epilogue: Epilogue, r: Value, count: int) -> None:
         """Asks for what the epilogue of a row reads and writes, while the tile is computed."""
@@ -245,7 +265,8 @@ class _Emitter:
         return [(r, v) for r in range(height) for v in range(len(masks))]
 
     def _cell(self, f: Function, r: Value | int, v: int) -> Value:
-        return f.at(f.params[2], self.p.element, r * self.p.c + v * self.lanes)
+        row = f.index(r * self.p.c) if isinstance(r, int) else r * self.p.c
+        return f.at(f.params[2], self.p.element, row + v * self.lanes)
 
     def _accumulated(self, f: Function, height: int, masks: Sequence[Value | None]) -> list[Value]:
         """The sums over one block of k."""
@@ -284,7 +305,7 @@ class _Emitter:
             else f.binary("and", depth, -_UNROLLED)
         )
         done: Value | int = 0
-        if self.typical.m * p.n * p.element.itemsize > _FAR:
+        if self.typical.m * self.typical.n * p.element.itemsize > _FAR:
             for r, v in self._cells(height, masks):
                 fetch(f, self._cell(f, r, v))
             if self.epilogue is not None and t.depth >= 4 * height:
@@ -371,6 +392,13 @@ class _Emitter:
             through()
         else:
             f.branch(self._last(f), through, plain)
+
+
+def areas_across(f: Function, n: int, columns: int) -> Value:
+    """The number of areas beside each other."""
+    if f.varying(n) is None:
+        return f.index(-(-n // columns))
+    return f.binary("udiv", f.index(n) + (columns - 1), columns)
 
 
 def _least(f: Function, rest: Value, most: int, extent: int) -> Value:

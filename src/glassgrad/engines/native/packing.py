@@ -131,6 +131,28 @@ class Packer:
         f.ret()
         return f
 
+    def rest(self) -> Function:
+        """The function ``(source, target, depth, count)`` that packs the last columns, a few."""
+        name = f"{self.name}_rest"
+        if name in self.module.functions:
+            return self.module.functions[name]
+        f = self.module.function(name, VOID, [PTR, PTR, I64, I64], "internal")
+        source, target, depth, count = f.params
+        p, width = self.p, self.t.width
+
+        def row(k: Value) -> None:
+            from_, to = f.at(source, p.element, k * p.b[0]), f.at(target, p.element, k * width)
+
+            def one(j: Value) -> None:
+                x = f.load(p.element, f.at(from_, p.element, j * p.b[1]))
+                f.store(x, f.at(to, p.element, j))
+
+            f.loop(0, count, 1, one)
+
+        f.loop(0, depth, 1, row)
+        f.ret()
+        return f
+
     def _rests(self) -> list[int]:
         """What may remain of a block's depth after whole squares."""
         found = {self.t.depth % self.lanes, self.p.k % self.t.depth % self.lanes}

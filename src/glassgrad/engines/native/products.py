@@ -10,7 +10,7 @@ from glassgrad.engines.native import cost
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.emit import I8, PTR, VOID, Function, Module, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads, walk
-from glassgrad.engines.native.gemm import emit_product
+from glassgrad.engines.native.gemm import areas_across, emit_product
 from glassgrad.engines.native.nest import Nest
 from glassgrad.engines.native.shares import wanted_parts
 from glassgrad.engines.native.step import Multiply
@@ -37,21 +37,22 @@ class Cut:
     """How a product is shared: by points of its batch, or by areas of one product after the other.
 
     There are `count` parts, each with `scratch` bytes of its own; so many at most where the batch
-    is known at run time, and 0 where that decides how many areas of so many rows there are.
+    is known at run time, and 0 where that decides how many areas of so many rows and columns there
+    are.
     """
 
     by_batch: bool
     count: int
     scratch: int
     rows: int = 0
-    across: int = 1
+    columns: int = 0
 
 
 def cut_of(step: Multiply, target: Target) -> Cut | None:
     """The cut of a product that is long enough; None where it is computed in one go."""
     if 0 in (*step.batch, step.m, step.n):
         return None
-    if step.extents.varies(*step.batch, step.m, step.k):
+    if step.extents.varies(*step.batch, step.m, step.n, step.k):
         return _cut_varying(step, target)
     wanted = cost.parts(step)
     if wanted == 1:
@@ -68,7 +69,7 @@ def _cut_varying(step: Multiply, target: Target) -> Cut:
     if step.batch:
         return Cut(True, _MOST, _tiling(step, target).scratch)
     t = _tiling(step, target, _threads())
-    return Cut(False, 0, t.scratch, t.area_rows, -(-step.n // t.area_columns))
+    return Cut(False, 0, t.scratch, t.area_rows, t.area_columns)
 
 
 def parts_of(f: Function, step: Multiply) -> Value:
@@ -78,7 +79,8 @@ def parts_of(f: Function, step: Multiply) -> Value:
     if cut.by_batch:
         wanted = wanted_parts(f, step)
         return f.select(f.compare("slt", wanted, cut.count), wanted, cut.count)
-    return f.binary("udiv", f.index(step.m) + (cut.rows - 1), cut.rows) * cut.across
+    down = f.binary("udiv", f.index(step.m) + (cut.rows - 1), cut.rows)
+    return down * areas_across(f, step.n, cut.columns)
 
 
 def _threads() -> int:
@@ -95,7 +97,8 @@ def scratch_bytes(step: Multiply, target: Target, at: Callable[[int], int]) -> i
     cut = cut_of(step, target)
     if cut is None:
         return _tiling(step, target).scratch
-    return cut.scratch * (cut.count or -(-at(step.m) // cut.rows) * cut.across)
+    areas = -(-at(step.m) // cut.rows) * -(-at(step.n) // cut.columns) if cut.rows else 0
+    return cut.scratch * (cut.count or areas)
 
 
 def keeps_partial_sums(step: Multiply, target: Target) -> bool:

@@ -17,7 +17,7 @@ _COLUMNS = 512  # of one area
 _PACK_FROM = 65536  # bytes of an operand from which packing pays, if it is read often enough
 _ALIAS = 1024  # strides of a multiple of so many bytes fall on few lines of a cache
 _ALIGNMENT = 64
-LARGE_M, LARGE_K = 1441440, 1024  # what is known at run time is taken to be: many even tiles
+LARGE_M, LARGE_N, LARGE_K = 1441440, 4096, 1024  # in place of what is known at run time
 _COPY = 30  # the time to pack an element, in multiplications and additions
 
 
@@ -42,9 +42,9 @@ class Product:
 
     def typical(self) -> Product:
         """The product by whose numbers this one is cut: its own, or large ones for what varies."""
-        m = LARGE_M if self.extents.varies(self.m) else self.m
-        k = LARGE_K if self.extents.varies(self.k) else self.k
-        return replace(self, m=m, k=k)
+        given = {"m": LARGE_M, "n": LARGE_N, "k": LARGE_K}
+        vary = {i: large for i, large in given.items() if self.extents.varies(getattr(self, i))}
+        return replace(self, **vary) if vary else self
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,10 @@ def tiling(p: Product, vector_bytes: int, registers: int, threads: int = 1) -> T
 
     With more `threads` than one the areas are such that these share them best.
     """
-    if p.extents.varies(p.n, p.c):
-        raise FixedSizeError("a product of any number of columns")
     if p.extents.varies(p.k) and p.b[1] != 1:
         raise FixedSizeError("a product whose right factor is transposed along what varies")
-    rows_vary, p = p.extents.varies(p.m), p.typical()
+    rows_vary, columns_vary = p.extents.varies(p.m), p.extents.varies(p.n)
+    p = p.typical()
     size = p.element.itemsize
     full = vector_bytes // size
     lanes = min(full, 1 << max(0, p.n - 1).bit_length())
@@ -118,7 +117,7 @@ def tiling(p: Product, vector_bytes: int, registers: int, threads: int = 1) -> T
     area_rows = _even(p.m, max(rows, _A_BYTES // (depth * size)), rows)
     area_columns = _even(p.n, _COLUMNS, width)
     many = p.m >= 4 * rows
-    packs_b = (p.b[1] != 1 and p.n > 1) or (many and p.k * p.n * size >= _PACK_FROM)
+    packs_b = columns_vary or (p.b[1] != 1 and p.n > 1) or (many and p.k * p.n * size >= _PACK_FROM)
     packs_a = _packs_a(p, rows, width) and not rows_vary
     if threads > 1:
         area_rows, area_columns = _shared_areas(
