@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the same names as below, for editors and type checkers
     from glassgrad.engines.native.threads import threads as threads
     from glassgrad.graph.errors import GlassgradError as GlassgradError
     from glassgrad.graph.strict import strict_shapes as strict_shapes
+    from glassgrad.reading.memory import memory_report as memory_report
     from glassgrad.reading.story import explain as explain
     from glassgrad.train.metric import Metric as Metric
     from glassgrad.train.metric import Score as Score
@@ -61,6 +62,7 @@ _HOMES = {
     "array": "Array",
     "graph.errors": "GlassgradError",
     "graph.strict": "strict_shapes",
+    "reading.memory": "memory_report",
     "reading.story": "explain",
     "train.metric": "Metric Score",
     "train.store": "load save",

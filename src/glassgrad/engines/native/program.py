@@ -28,6 +28,7 @@ from glassgrad.engines.native.emit import Module
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
+from glassgrad.engines.native.ledger import Kept, ledger
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.planner import Planner
@@ -149,6 +150,10 @@ class NativeProgram(Calling):
     def steps(self) -> list[Step]:
         """The steps, in order."""
         return self._planned[1]
+
+    def kept(self) -> list[Kept]:
+        """What its arena holds, and for whom."""
+        return ledger(*self._planned[1:3], self._shown)
 
     def _check_memory(self, arena_bytes: int, constants: Sequence[np.ndarray]) -> None:
         """What a call needs of memory; refused where there is less."""
