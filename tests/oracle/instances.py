@@ -146,6 +146,7 @@ MATRICES: list[Instance] = [
     *(Instance(op, (regular(_RNG, *shape),))
       for op in (Inverse(), Determinant(), Cofactors()) for shape in ((3, 3), (2, 2, 2), (1, 1))),
     Instance(Cofactors(), (regular(_RNG, 4, 4),)),
+    Instance(Inverse(False), (regular(_RNG, 3, 3),)),
     *(Instance(LogDeterminant(), (sign * regular(_RNG, *shape),), i)
       for i, sign, shape in ((0, -1, (3, 3)), (1, -1, (3, 3)), (1, 1, (2, 2, 2)))),
     *(Instance(PseudoInverse(1e-15), (apart(_RNG, *shape),))

@@ -74,10 +74,19 @@ def _cofactors(op: Cofactors, a: NDArray) -> NDArray:
     return (u * (sign[..., None] * others.prod(-1))[..., None, :]) @ vt
 
 
+def _inverse(op: Inverse, a: NDArray) -> NDArray:
+    """Singular matrices have an infinite inverse, or, where this is strict, none."""
+    if op.strict:
+        return np.linalg.inv(a)
+    regular = np.linalg.slogdet(a)[0] != 0
+    safe = np.where(regular[..., None, None], a, np.eye(a.shape[-1]))
+    return np.where(regular[..., None, None], np.linalg.inv(safe), np.inf)
+
+
 RUN: dict[type[Op], Run] = {
     Solve: _by_numpy(lambda op, a, b: np.linalg.solve(a, b)),
     SolveTriangular: _by_numpy(_triangular),
-    Inverse: _by_numpy(lambda op, a: np.linalg.inv(a)),
+    Inverse: _by_numpy(_inverse),
     LogDeterminant: _by_numpy(lambda op, a: tuple(np.linalg.slogdet(a))),
     Determinant: _by_numpy(lambda op, a: np.linalg.det(a)),
     Cofactors: _by_numpy(_cofactors),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.errors import MatrixError
 from glassgrad.graph.family import full_like
 from glassgrad.graph.node import Node, item, make
@@ -105,12 +106,13 @@ class SolveTriangular(Op):
 
 
 class Inverse(Op):
-    """The inverse of each matrix of a stack."""
+    """The inverse of each matrix of a stack; where it is not `strict`, infinite if singular."""
 
     name = "inv"
     verb = "multiplies the gradient by the transposed inverse on both sides, and by -1"
     domain = "matrices that have an inverse; a singular one is a LinAlgError"
     cost = "2·n³ for a matrix n x n"
+    strict: bool = True
 
     def infer(self, *inputs: Node) -> Aval:
         """The same shape."""
@@ -137,8 +139,11 @@ class LogDeterminant(Op):
 
     name = "slogdet"
     verb = "scales the transposed inverse by the gradient"
-    domain = "all square matrices; the derivative of the logarithm: those that have an inverse"
-    kinks = "the sign is constant: its derivative is 0"
+    domain = "all square matrices"
+    kinks = (
+        "the sign is constant: its derivative is 0; at a singular matrix the logarithm has a pole, "
+        "which a cotangent of 0 does not see"
+    )
     cost = "2/3·n³ for a matrix n x n"
 
     def infer(self, *inputs: Node) -> tuple[Aval, ...]:
@@ -157,12 +162,17 @@ class LogDeterminant(Op):
         """The cotangent of the logarithm times the transposed inverse."""
         if g[1] is None:
             return (None,)
-        return (each(g[1]) * turned(inv(node.inputs[0])),)
+        local = self._slope(node)
+        unchosen = k.logical_and(k.equal(each(g[1]), 0), k.logical_not(k.isfinite(local)))
+        return (k.where(unchosen, 0, each(g[1]) * local),)
 
     def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Sequence[Node | None]:
         """The trace of the inverse times ȧ."""
         (t,) = tangents
-        return None, None if t is None else inner(turned(inv(node.inputs[0])), t)
+        return None, None if t is None else inner(self._slope(node), t)
+
+    def _slope(self, node: Node) -> Node:
+        return turned(make(Inverse(False), node.inputs[0]))
 
 
 class Determinant(Op):

@@ -101,7 +101,7 @@ def _inverse(p: Planner, node: Node, results: list[Buffer]) -> None:
     (a,) = node.inputs
     n = a.shape[-1]
     known = _factors(p, node, a)
-    _routine(p, node, "dgetrs", [], results, [_space(n, n)], n, known)
+    _routine(p, node, "dgetrs", [], results, [_space(n, n)], (n, *node.op.parameters()), known)
 
 
 def _slogdet(p: Planner, node: Node, results: list[Buffer]) -> None:

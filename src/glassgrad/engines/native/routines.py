@@ -156,8 +156,9 @@ def _solve(m: _Matrix) -> None:
 
 
 def _inverse(m: _Matrix) -> None:
-    n: int = m.step.setting
+    n, strict = m.step.setting
     f, (factors, pivots) = m.f, m.known
+    infinite = f.const(m.element, float("inf"))
 
     def inverted() -> None:
         target = m.work[0]
@@ -167,7 +168,14 @@ def _inverse(m: _Matrix) -> None:
         m.call("dgetrs", "N", n, n, factors, max(1, n), pivots, target, max(1, n))
         m.give(target, n, 0, n, n)
 
-    _regular(m, n, inverted)
+    def fill() -> None:
+        place = m.results[0]
+        f.loop(0, n * n, 1, lambda i: f.store(infinite, f.at(place, m.element, i)))
+
+    if strict:
+        _regular(m, n, inverted)
+    else:
+        f.branch(f.compare("eq", f.load(I64, f.at(pivots, I64, n)), 0), inverted, fill)
 
 
 def _sign(m: _Matrix) -> None:
