@@ -15,8 +15,10 @@ from unittest.mock import patch
 import numpy as np
 
 import glassgrad as gg
+from campaign.engines import by_threads
 from campaign.graph import RandomGraph
 from campaign.verdict import mismatch
+from campaign.ways import Way
 from glassgrad.engines import reference
 from glassgrad.engines.native.target import Target
 from glassgrad.graph.traverse import topological_order
@@ -126,14 +128,19 @@ def wrong_size(seed: int) -> tuple[str | None, int]:
     """What is wrong for some size, in words; and for how many sizes one program was used."""
     rng = np.random.default_rng([seed, 13])
     f, named = function(seed), {"batch": 0} if rng.random() < 0.5 else {}
-    with _quickly():
+    tiny, cut = (bool(x) for x in rng.random(2) < 0.4)
+    with _quickly(), Way(tiny=tiny, cut=cut, builtin=True).compiling():
         step = gg.jit(f, **named)
         for n in map(int, rng.choice(SIZES, 5)):
             given = arrays(seed, n)
-            found = [np.asarray(x) for x in flatten(step(*given))[0]]
-            where = mismatch(traced(f, given), found)
-            if where is not None:
-                return f"batch of {n}: {where}", _sized(step)
+
+            def run(given: Any = given) -> list[np.ndarray]:
+                return [np.asarray(x) for x in flatten(step(*given))[0]]
+
+            found = run()
+            said = mismatch(traced(f, given), found) or (cut and by_threads(run, found))
+            if said:
+                return f"batch of {n}: {said}", _sized(step)
     return None, _sized(step)
 
 

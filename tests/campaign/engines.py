@@ -50,7 +50,7 @@ def failures(graph: RandomGraph, way: Way = PLAIN) -> Iterator[tuple[str, str | 
     found = mismatch(graph, first)
     yield NUMBERS, None if found is None else str(found)
     if way.cut:
-        yield "threads", _by_threads(run, first)
+        yield "threads", by_threads(run, first)
     if way.stored:
         order = topological_order(graph.outputs)
         inner = [n for n in order if n.outputs is None and not isinstance(n.op, Input | Const)]
@@ -66,7 +66,7 @@ def wrong(graph: RandomGraph, way: Way = PLAIN) -> str | None:
     return next(said, None)
 
 
-def _by_threads(run: Run, first: Sequence[np.ndarray]) -> str | None:
+def by_threads(run: Run, first: Sequence[np.ndarray]) -> str | None:
     """What differs in a bit when more threads compute."""
     before = threads()
     try:

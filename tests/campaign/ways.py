@@ -42,7 +42,7 @@ TINY = {
 }
 """What is done to large arrays only, done to small ones."""
 
-CUT = {cost: {"LONG": 0.0, "SHARED": 5.1, "PART": 0.1}}
+CUT = {cost: {"LONG": 0.0, "SHARED": 5.1, "PART": 1.0}}
 """Every step is cut that can be, into as many parts as it can be."""
 
 
