@@ -45,9 +45,9 @@ BUGS = [
     Bug("flat.py", "element, low)", "element, here[0])"),
     Bug("flat.py", "[o - low for o in here]", "[max(here) - o for o in here]"),
     # tails
-    Bug("loops.py", "rest = f.tail_mask(lanes, n - whole)", "rest = f.tail_mask(lanes, 1)"),
-    Bug("loops.py", "else self.f.select(mask, x, self._identity(self.lanes))", "else x"),
-    Bug("gemm.py", "    if rest:\n        f.branch(", "    if False:\n        f.branch("),
+    Bug("across.py", "rest = f.tail_mask(lanes, n - whole)", "rest = f.tail_mask(lanes, 1)"),
+    Bug("reducer.py", "else self.f.select(mask, x, self._identity(self.lanes))", "else x"),
+    Bug("pieces.py", "    if rest:\n        f.branch(", "    if False:\n        f.branch("),
     # reductions
     Bug("reduction.py", '"max": Kind("maximum", _lowest)', '"max": Kind("maximum", lambda d: 0)'),
     Bug("reduction.py", '"min": Kind("minimum", _highest)', '"min": Kind("minimum", lambda d: 0)'),

@@ -32,9 +32,10 @@ from glassgrad.transform.donate import (
     donated_pairs,
 )
 from glassgrad.transform.engine import ENGINES, check_budget, present
+from glassgrad.transform.leaves import kind, leaf_names, signature
 from glassgrad.transform.sizes import Graph, Shape, Sizes, first_axes, varying_axes
-from glassgrad.transform.trace import Function, argument_names, label_of
-from glassgrad.transform.tree import Tree, flatten, paths, unflatten
+from glassgrad.transform.trace import Function, label_of
+from glassgrad.transform.tree import Tree, flatten, unflatten
 
 Key = tuple[Any, ...]
 CHAINED = 8  # programs that are tried in turn before the general way
@@ -105,7 +106,7 @@ class Jit:
         leaves, tree = flatten((args, kwargs))
         if ACTIVE.get() is not None or any(isinstance(v, Array) for v in leaves):
             return self.f(*args, **kwargs)  # part of a larger trace
-        key = (tree, *map(_signature, leaves))
+        key = (tree, *map(signature, leaves))
         arrays = [_as_array(v) for v in leaves if not isinstance(v, bool)]
         group = self.programs.setdefault(key, [])
         for known in group:
@@ -145,7 +146,7 @@ class Jit:
     def prepare(self, *args: Any, **kwargs: Any) -> Jit:
         """Compiles for arguments like these without running, to read `report` first; itself."""
         leaves, tree = flatten((args, kwargs))
-        group = self.programs.setdefault((tree, *map(_signature, leaves)), [])
+        group = self.programs.setdefault((tree, *map(signature, leaves)), [])
         traced = None if group else self._trace(leaves, tree)
         with _making:
             if traced is not None and not group:
@@ -161,12 +162,12 @@ class Jit:
         fixed = self.engine != "native" or self.budget is not None
         if fixed or any(g.node.bound for g in trace.guards):
             return None
-        kind = (tree, *map(_kind, leaves))
+        call = (tree, *map(kind, leaves))
         shapes = [x.shape for x in inputs]
         if self.batch:
             varying = first_axes(self._batch_leaves(leaves, tree), shapes)
         else:
-            varying = varying_axes(self.sizes.first.setdefault(kind, shapes), shapes)
+            varying = varying_axes(self.sizes.first.setdefault(call, shapes), shapes)
         if varying is None:
             return None
 
@@ -177,7 +178,7 @@ class Jit:
         graph = _finished(inputs, outputs, result)
         donated = self._donated(leaves, tree, inputs, result, outputs)
         known = len(self.sizes.made())
-        program = self.sizes.program(kind, varying, graph, again, donated, label_of(self.f))
+        program = self.sizes.program(call, varying, graph, again, donated, label_of(self.f))
         trace.root().values.clear()
         if program is None:
             return None
@@ -218,7 +219,7 @@ class Jit:
         self, leaves: Sequence[Any], tree: Tree, guards: Sequence[Guard]
     ) -> list[Change]:  # fmt: skip
         """What differs from the program before; a warning where there are very many."""
-        course = Course(tree, _leaf_names(self.f, tree), list(map(_signature, leaves)), guards)
+        course = Course(tree, leaf_names(self.f, tree), list(map(signature, leaves)), guards)
         found = [] if self.latest is None else changes(self.latest, course)
         self.latest = course
         before = self._compiled()
@@ -244,7 +245,7 @@ class Jit:
         knows.
         """
         trace = Trace()
-        names = _leaf_names(self.f, tree)
+        names = leaf_names(self.f, tree)
         inputs: list[Node] = []
         handles: list[Any] = []
         for leaf, name in zip(leaves, names):
@@ -308,12 +309,6 @@ def _finished(inputs: list[Node], outputs: list[Node], result: Tree) -> Graph:
     return Graph(inputs, finish(outputs), result)
 
 
-def _kind(leaf: Any) -> Any:
-    """What of an argument's signature is the same for every size."""
-    found = _signature(leaf)
-    return (len(found[0]), found[1]) if isinstance(found, tuple) else found
-
-
 def _closed(nodes: Sequence[Node], inputs: Sequence[Node], trace: Trace) -> list[Node]:
     """The nodes with arrays that an inner transform was given, and no argument holds, as constants.
 
@@ -325,25 +320,6 @@ def _closed(nodes: Sequence[Node], inputs: Sequence[Node], trace: Trace) -> list
         if isinstance(node.op, Input) and node in trace.values
     }
     return substitute(nodes, free) if free else list(nodes)
-
-
-def _leaf_names(f: Function, tree: Tree) -> list[str]:
-    """The user's name of each leaf of (args, kwargs)."""
-    positional, named = tree.children
-    names = argument_names(f, len(positional.children))
-    found = [n + p for n, child in zip(names, positional.children) for p in paths(child)]
-    return found + [
-        f"{key}{p}" for key, child in zip(named.label, named.children) for p in paths(child)
-    ]
-
-
-def _signature(leaf: Any) -> Any:
-    if isinstance(leaf, bool):
-        return leaf
-    if type(leaf) in (int, float):
-        return type(leaf)
-    array = np.asarray(leaf)
-    return array.shape, array.dtype
 
 
 def _as_array(leaf: Any) -> Any:

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from glassgrad.engines.native.emit import I8, I32, I64, PTR, VOID, Function, Module, Value
+from glassgrad.engines.native.emit import I8, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.packing import Packer
+from glassgrad.engines.native.pieces import areas_across, fetch, least, pieces, some_rows
 from glassgrad.engines.native.tiling import Product, tiling
 
 _DEEP = 128  # values of k from which a tile takes far longer than calling it
@@ -76,7 +77,6 @@ def emit_product(
 
 
 _UNROLLED = 2  # steps along k in one turn of the inner loop
-_FEWER = 4  # rows of a tile where the rows that are left are known at run time
 _WRITTEN_OUT = 128  # operations of an epilogue on all vectors of a tile that are written out
 
 
@@ -156,11 +156,11 @@ class _Emitter:
     def _area(self, f: Function, pointers: Sequence[Value], row: Value, column: Value) -> None:
         """Blocks of k one after the other, then panels of columns, then tiles."""
         p, t = self.p, self.t
-        rows = _least(f, p.m - row, t.area_rows, p.m)
-        columns = _least(f, p.n - column, t.area_columns, p.n)
+        rows = least(f, p.m - row, t.area_rows, p.m)
+        columns = least(f, p.n - column, t.area_columns, p.n)
 
         def block(start: Value) -> None:
-            depth = _least(f, p.k - start, t.depth, p.k)
+            depth = least(f, p.k - start, t.depth, p.k)
             self._block(f, pointers, (row, rows), (column, columns), start, depth)
 
         f.loop(0, max(1, p.k), t.depth, block)
@@ -198,16 +198,16 @@ class _Emitter:
                 )  # fmt: skip
 
             if p.extents.varies(p.m):
-                _some_rows(f, rows[1], t.rows, tile)
+                some_rows(f, rows[1], t.rows, tile)
             else:
-                _pieces(f, rows[1], t.rows, p.m, tile)
+                pieces(f, rows[1], t.rows, p.m, tile)
 
         if p.extents.varies(p.n):
             whole = columns[1] - f.binary("urem", columns[1], t.width)
             f.loop(0, whole, t.width, lambda j: panel(j, t.width))
             f.branch(f.compare("slt", whole, columns[1]), lambda: panel(whole, 0))
         else:
-            _pieces(f, columns[1], t.width, p.n, panel)
+            pieces(f, columns[1], t.width, p.n, panel)
 
     # -- the micro-kernel -----------------------------------------------------
 
@@ -394,50 +394,4 @@ class _Emitter:
             f.branch(self._last(f), through, plain)
 
 
-def areas_across(f: Function, n: int, columns: int) -> Value:
-    """The number of areas beside each other."""
-    if f.varying(n) is None:
-        return f.index(-(-n // columns))
-    return f.binary("udiv", f.index(n) + (columns - 1), columns)
-
-
-def _least(f: Function, rest: Value, most: int, extent: int) -> Value:
-    """The smaller of what remains and a part; a constant where all parts are equal."""
-    if extent % most == 0 or isinstance(rest.number, int):
-        return f.index(min(most, rest.number) if isinstance(rest.number, int) else most)
-    return f.select(f.compare("slt", rest, most), rest, f.index(most))
-
-
-def _pieces(
-    f: Function, length: Value, unit: int, extent: int, each: Callable[[Value, int], None]
-) -> None:
-    """Calls `each(place, unit)` for whole pieces of a run, and for the extent's odd rest."""
-    rest = extent % unit
-    if isinstance(length.number, int):
-        whole = length.number // unit * unit
-        f.loop(0, whole, unit, lambda i: each(i, unit))
-        if length.number > whole:
-            each(f.index(whole), length.number - whole)
-        return
-    whole = length - f.binary("urem", length, unit) if rest else length
-    f.loop(0, whole, unit, lambda i: each(i, unit))
-    if rest:
-        f.branch(f.compare("slt", whole, length), lambda: each(whole, rest))
-
-
-def _some_rows(f: Function, length: Value, unit: int, each: Callable[[Value, int], None]) -> None:
-    """Calls `each(place, height)` for whole tiles, then for tiles of fewer rows."""
-    start, heights = f.index(0), [h for h in (unit, _FEWER, 1) if h <= unit]
-    for height in dict.fromkeys(heights):
-        stop = start + f.binary("udiv", length - start, height) * height
-        f.loop(start, stop, height, lambda i, h=height: each(i, h))
-        start = stop
-
-
-def fetch(f: Function, pointer: Value) -> None:
-    """Asks for a line of memory that is soon read or written."""
-    near, data, write = (f.const(I32, n) for n in (3, 1, 0))
-    f.intrinsic("llvm.prefetch", VOID, pointer, write, near, data, overloads=[PTR])
-
-
-__all__ = ["Epilogue", "emit_product", "fetch"]
+__all__ = ["Epilogue", "emit_product"]

@@ -34,7 +34,7 @@ from glassgrad.engines.native.expression import (
     Uniform,
     walk,
 )
-from glassgrad.engines.native.gemm import fetch
+from glassgrad.engines.native.pieces import fetch
 from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.family import Cast
 

@@ -10,8 +10,9 @@ from glassgrad.engines.native import cost
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.emit import I8, PTR, VOID, Function, Module, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads, walk
-from glassgrad.engines.native.gemm import areas_across, emit_product
+from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.nest import Nest
+from glassgrad.engines.native.pieces import areas_across
 from glassgrad.engines.native.shares import wanted_parts
 from glassgrad.engines.native.step import Multiply
 from glassgrad.engines.native.strided import Strided, row_major

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
+from glassgrad.engines.native.across import across
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
 from glassgrad.engines.native.convert import to_memory
 from glassgrad.engines.native.emit import I8, I64, Function, Value, of_dtype
@@ -22,9 +23,8 @@ from glassgrad.engines.native.expression import (
     loads,
     walk,
 )
-from glassgrad.engines.native.gemm import fetch
-from glassgrad.engines.native.loops import across
 from glassgrad.engines.native.nest import Nest, Part, vector_lanes
+from glassgrad.engines.native.pieces import fetch
 from glassgrad.engines.native.renewal_step import Renewal
 from glassgrad.engines.native.step import Number, Scatter, Step
 from glassgrad.engines.native.strided import Strided, collapse

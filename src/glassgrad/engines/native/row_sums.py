@@ -1,6 +1,6 @@
 """Sums of rows together with the loop that computes what is summed: rows are walked once.
 
-The loop keeps its order and each sum its chains (see `loops._Reducer`), so no bit changes; what
+The loop keeps its order and each sum its chains (see `reducer.Reducer`), so no bit changes; what
 only the sums have read is never stored.
 """
 
