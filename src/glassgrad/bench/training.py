@@ -20,11 +20,16 @@ Batches = Sequence[tuple[np.ndarray, np.ndarray]]  # inputs and targets of each 
 def glassgrad_loop(
     train: Callable[..., Any], state: Any, batches: Batches, budget: int | None = None
 ) -> Step:
-    """`train(state, x, y)` gives (loss, new state), in the arrays of the old one."""
+    """`train(state, x, y)` gives (loss, new state), in the arrays of the old one.
+
+    It is called as the guide to compilation advises for short steps.
+    """
     import glassgrad as gg
     from glassgrad.transform.tree import tree_map
 
-    return _carry(gg.jit(train, donate=0, budget=budget), tree_map(np.array, state), batches)
+    state = tree_map(np.array, state)
+    compiled = gg.jit(train, donate=0, budget=budget).prepare(state, *batches[0])
+    return _carry(compiled.__call__, state, batches)
 
 
 def _carry(compiled: Callable[..., Any], state: Any, batches: Batches) -> Step:
