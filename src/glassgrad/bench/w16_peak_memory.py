@@ -17,7 +17,7 @@ from glassgrad.bench.w07_large_mlp import LARGE
 from glassgrad.bench.workload import OWN, Contender, Contenders, Row, Step, Verdict, peer
 
 STEPS = 5
-BUDGETS = {"W7": 14 << 20, "200 layers": 16 << 20}
+BUDGETS = {"W7": 16 << 20, "200 layers": 16 << 20}
 NETS = {"W7": LARGE, "200 layers": Deep(layers=200, width=256, batch=256)}
 OURS = ("glassgrad.nn", "glassgrad.optim", "glassgrad.engines.native.program", "llvmlite.binding")
 
