@@ -33,7 +33,8 @@ def write(m: Maker) -> Node | None:
     starts, steps, lengths = m.cut(x.shape)
     if m.chance(0.5):
         v = make(Slice(starts, steps, lengths), x)
-        return m.made(Place(x.shape, starts, steps), m.beside(v))
+        v = v if m.chance(0.3) else m.beside(v)  # where it was, or elsewhere
+        return m.made(Place(x.shape, starts, steps), v)
     v = m.input(m.array(lengths, x.dtype))
     return m.made(Update(starts, steps), x, v)
 
