@@ -90,7 +90,6 @@ BUGS = [
     # parts that threads take, results in the memory of arguments
     Bug("shares.py", "f.address_of(job), table, count)", "f.address_of(job), table, count - 1)"),
     Bug("nest.py", "axis, -(-dims[axis] // size)", "axis, dims[axis] // size or 1"),
-    Bug("donation.py", "return len(written) > 1 or any(", "return any("),
     Bug("donation.py", "after[i].append(writers[b])", "pass"),
     Bug("row_blocks.py", "steps = [s for s in steps if s not in copies]",
         "steps, copies = list(steps), ()"),
