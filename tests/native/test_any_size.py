@@ -197,6 +197,23 @@ def test_donated_arguments_are_written_to() -> None:
         np.testing.assert_allclose(w, expected, rtol=1e-12)
 
 
+def test_rows_of_donated_tables_are_renewed() -> None:
+    opt = gg.optim.SparseAdam(0.01)
+
+    def step(table: Any, state: Any, i: Any) -> Any:
+        return opt.step(table, gg.grad(lambda t: np.mean(np.tanh(t[i]) ** 2))(table), state)
+
+    compiled, plain = gg.jit(step, donate=(0, 1)), gg.jit(step, engine="reference")
+    table = np.random.default_rng(1).normal(size=(9000, 50))
+    given = table.copy(), opt.init(table)
+    expected = table.copy(), opt.init(table)
+    for n in (64, 33, 2000, 7):
+        i = np.random.default_rng(n).integers(0, 9000, (n, 5))
+        given, expected = compiled(*given, i), plain(*expected, i)
+        np.testing.assert_allclose(given[0], expected[0], rtol=1e-9, atol=1e-12)
+    assert repr(compiled).endswith("2 programs>"), compiled.report()
+
+
 def test_an_index_out_of_range_is_an_error_and_names_the_line() -> None:
     compiled = gg.jit(embedding)
     compiled(np.array([[1, 2, 3]] * 4))

@@ -70,10 +70,12 @@ def parts(step: Step) -> int:
     return 1 if whole < SHARED else min(MOST_PARTS, int(whole / PART))
 
 
-def per_point(step: Loop | Reduction | Multiply | Draw) -> tuple[float, int]:
-    """The nanoseconds of one point, multiplication or random word, and how many there are."""
+def per_point(step: Loop | Reduction | Multiply | Draw | Renewal) -> tuple[float, int]:
+    """The nanoseconds of one point, multiplication, random word or row, and how many there are."""
     if isinstance(step, Draw):
         return _WORD, prod(step.draws)
+    if isinstance(step, Renewal):
+        return _row(step), step.space[0]
     if isinstance(step, Multiply):
         each = _PRODUCT.get(str(step.seed.dtype), 0.2)
         return each, prod(step.batch) * step.m * step.n * step.k
@@ -113,10 +115,14 @@ def _scatter(step: Scatter) -> float:
 
 
 def _renewal(step: Renewal) -> float:
+    return step.space[0] * _row(step)
+
+
+def _row(step: Renewal) -> float:
     each = _MOVED * len(step.values)
     for x in walk(step.values):
         each += _MOVED if isinstance(x, Load | Gather) else _CHEAP
-    return step.space[0] * _ROW * len(step.values) + prod(step.space) * each
+    return _ROW * len(step.values) + prod(step.space[1:]) * each
 
 
 def _number(step: Number) -> float:

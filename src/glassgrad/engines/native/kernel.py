@@ -148,7 +148,7 @@ class Code:
         """In how many parts a step is cut whose extents are known at run time."""
         if isinstance(step, Multiply):
             return parts_of(f, step)
-        assert isinstance(step, Loop | Reduction | Draw)
+        assert isinstance(step, Loop | Reduction | Draw | Renewal)
         return wanted_parts(f, step)
 
     def _run(
@@ -184,7 +184,7 @@ class Code:
         if (
             cuts
             and self.places is not None
-            and isinstance(step, Loop | Reduction | Multiply | Draw)
+            and isinstance(step, Loop | Reduction | Multiply | Draw | Renewal)
         ):
             wanted = 0 if self.module.extents.varies(cost.per_point(step)[1]) else wanted
         key = key_of(step, buffers)

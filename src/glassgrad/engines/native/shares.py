@@ -13,10 +13,11 @@ from glassgrad.engines.native import atomic, cost
 from glassgrad.engines.native.emit import I1, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.extents import hand_on
 from glassgrad.engines.native.interrupt import stop_if
+from glassgrad.engines.native.renewal_step import Renewal
 from glassgrad.engines.native.step import Draw, Loop, Multiply, Reduction
 
 
-def wanted_parts(f: Function, step: Loop | Reduction | Multiply | Draw) -> Value:
+def wanted_parts(f: Function, step: Loop | Reduction | Multiply | Draw | Renewal) -> Value:
     """In how many parts a step should be cut whose extents are known at run time."""
     each, points = cost.per_point(step)
     nanoseconds = f.binary("lshr", f.index(points) * max(1, round(each * 1024)), 10)
