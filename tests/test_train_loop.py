@@ -11,11 +11,13 @@ import pytest
 from glassgrad import nn
 from glassgrad.data.bad_input import BadInput
 from glassgrad.optim import SGD, Accumulated, Adam, Clipped, Cosine
+from glassgrad.train import trainer as module
 from glassgrad.train.history import Silent
 from glassgrad.train.metric import Metric, Score
 from glassgrad.train.progress import LiveProgress, PlainProgress, progress
 from glassgrad.train.trainer import Trainer
 from glassgrad.transform import random
+from glassgrad.transform.jit import jit
 from glassgrad.transform.tree import flatten, tree_map, unflatten
 
 
@@ -30,6 +32,17 @@ def line(rows=64, seed=0):
 
 def trainer(opt=None, engine="reference"):
     return Trainer(nn.MLP.init([2, 1], key=random.key(0)), loss, opt or SGD(lr=0.2), engine)
+
+
+def test_a_short_last_chunk_of_the_validation_needs_no_program_of_its_own(monkeypatch):
+    made, held = [], line(37, 1)
+    monkeypatch.setattr(module, "CHUNK", 16)
+    monkeypatch.setattr(module, "jit", lambda *a, **k: made.append(jit(*a, **k)) or made[-1])
+    fit = trainer(SGD(lr=0.0), "native").fit(line(), 2, batch=16, validation=held)
+    (judge,) = made
+    assert repr(judge).endswith("1 programs>")
+    assert "sizes so far: n0 = 16,5" in judge.report()
+    np.testing.assert_allclose(fit.history[-1].validation, loss(fit.model, *held), rtol=1e-6)
 
 
 @pytest.mark.parametrize("engine", ["reference", "native"])

@@ -141,7 +141,7 @@ class Trainer:
         self, run: Run, task: _Task, generator: np.random.Generator, save: Callable[[], None]
     ) -> None:
         sweep = Sweep(self.step(run.structure), task.data, task.batch, self.engine)
-        judge = self.compiled_judge(run.structure, task.figures)
+        judge = self.compiled_judge(run.structure, task.figures, _short_last(task.held))
         watch = task.watch
         watch.begin(task.epochs, sweep.batches, task.figures[0].name if task.figures else "")
         try:
@@ -183,10 +183,13 @@ class Trainer:
 
         return step
 
-    def compiled_judge(self, structure: Tree, figures: Sequence[Figure]) -> Callable[..., Any]:
+    def compiled_judge(
+        self, structure: Tree, figures: Sequence[Figure], batch: Sequence[int] = ()
+    ) -> Callable[..., Any]:
         """The loss and what the metrics measure, of (leaves, *arrays), to be compiled.
 
-        The model is used as after training: dropout off, running statistics in place.
+        The model is used as after training: dropout off, running statistics in place. `batch` are
+        the arguments that come in several sizes.
         """
 
         def judge(leaves: tuple[Any, ...], *arrays: Any) -> tuple[Any, ...]:
@@ -201,7 +204,7 @@ class Trainer:
             measures = [m.measure for m in figures if isinstance(m, Metric)]
             return tuple(ask(f) for f in (self.loss, *measures))
 
-        return jit(judge, engine=self.engine)
+        return jit(judge, engine=self.engine, batch=batch)
 
 
 def _asks(f: Callable[..., Any], name: str) -> bool:
@@ -228,6 +231,13 @@ def _finish(run: Run) -> Fit:
 
 class Diverged(BadInput, FloatingPointError):
     """Training whose loss became infinite or not a number."""
+
+
+def _short_last(arrays: Sequence[np.ndarray] | None) -> range:
+    """The arguments of a judge for arrays that are taken in chunks, of which the last is short."""
+    rows = 0 if arrays is None else count_rows(arrays)
+    short = rows > CHUNK and rows % CHUNK
+    return range(1, 1 + len(arrays)) if arrays is not None and short else range(0)
 
 
 def means(
