@@ -118,6 +118,7 @@ def test_a_result_that_something_else_refers_to_is_left_alone():
     assert (watcher() == 2 * X).all()
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
 def test_a_result_that_was_changed_is_not_used_again():
     fast = program().fast
     for change in (
