@@ -161,6 +161,13 @@ def test_a_named_batch_is_open_from_the_first_call_on() -> None:
     assert "sizes so far: n0 = 9,2,3" in compiled.report()
 
 
+def test_a_batch_of_several_sizes_is_none() -> None:
+    compiled = gg.jit(lambda x, y: np.sum(x) * y, batch=(0, 1))
+    assert compiled(np.ones(4), np.ones(3)).shape == (3,)
+    assert compiled(np.ones((0, 2)), 2.0) == 0
+    assert "no first axis of one size: (4,), (3,)" in compiled.report()
+
+
 def test_two_extents_may_vary() -> None:
     compiled = gg.jit(lambda x, w: np.tanh(x) @ w + np.sum(w))
     for n, k in ((4, 5), (7, 9), (64, 3), (33, 100)):

@@ -165,7 +165,10 @@ class Jit:
         call = (tree, *map(kind, leaves))
         shapes = [x.shape for x in inputs]
         if self.batch:
-            varying = first_axes(self._batch_leaves(leaves, tree), shapes)
+            chosen = self._batch_leaves(leaves, tree)
+            varying = first_axes(chosen, shapes)
+            if varying is None:
+                self.sizes.refuse(call, [shapes[i] for i in sorted(chosen)])
         else:
             varying = varying_axes(self.sizes.first.setdefault(call, shapes), shapes)
         if varying is None:

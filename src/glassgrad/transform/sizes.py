@@ -152,6 +152,11 @@ class Sizes:
         found.seen.append(varying.sizes)
         return found.program.at(varying.sizes, graph.outputs, graph.inputs, values)
 
+    def refuse(self, kind: Any, shapes: Sequence[Shape]) -> None:
+        """Notes that the arguments that were named have no first axis of one size."""
+        given = ", ".join(map(str, shapes)) or "no arrays"
+        self.templates[kind, *shapes] = f"the batch has no first axis of one size: {given}"
+
     def _fixed(self, varying: Varying, graph: Graph) -> list[Shape]:
         """The extents that do not vary."""
         return [
