@@ -161,6 +161,13 @@ def test_a_named_batch_is_open_from_the_first_call_on() -> None:
     assert "sizes so far: n0 = 9,2,3" in compiled.report()
 
 
+def test_a_function_that_looks_at_values_is_compiled_for_each_size_and_told() -> None:
+    compiled = gg.jit(lambda x: np.sum(x) if x[0] > 0 else np.max(x))
+    for n in (4, 7, 9):
+        assert compiled(np.ones(n)) == n
+    assert "compiled for each size by itself: it looks at values" in compiled.report()
+
+
 def test_a_batch_of_several_sizes_is_none() -> None:
     compiled = gg.jit(lambda x, y: np.sum(x) * y, batch=(0, 1))
     assert compiled(np.ones(4), np.ones(3)).shape == (3,)

@@ -159,8 +159,7 @@ class Jit:
         result: Tree, trace: Trace,
     ) -> Specialisation | None:  # fmt: skip
         """A program that takes any size along the axes that vary; None where none is called for."""
-        fixed = self.engine != "native" or self.budget is not None
-        if fixed or any(g.node.bound for g in trace.guards):
+        if self.engine != "native" or self.budget is not None:
             return None
         call = (tree, *map(kind, leaves))
         shapes = [x.shape for x in inputs]
@@ -168,10 +167,14 @@ class Jit:
             chosen = self._batch_leaves(leaves, tree)
             varying = first_axes(chosen, shapes)
             if varying is None:
-                self.sizes.refuse(call, [shapes[i] for i in sorted(chosen)])
+                given = ", ".join(str(shapes[i]) for i in sorted(chosen)) or "no arrays"
+                self.sizes.refuse(call, f"the batch has no first axis of one size: {given}")
         else:
             varying = varying_axes(self.sizes.first.setdefault(call, shapes), shapes)
         if varying is None:
+            return None
+        if any(g.node.bound for g in trace.guards):
+            self.sizes.refuse(call, "it looks at values")
             return None
 
         def again(shapes: Sequence[Shape] | None) -> Graph | None:

@@ -152,10 +152,9 @@ class Sizes:
         found.seen.append(varying.sizes)
         return found.program.at(varying.sizes, graph.outputs, graph.inputs, values)
 
-    def refuse(self, kind: Any, shapes: Sequence[Shape]) -> None:
-        """Notes that the arguments that were named have no first axis of one size."""
-        given = ", ".join(map(str, shapes)) or "no arrays"
-        self.templates[kind, *shapes] = f"the batch has no first axis of one size: {given}"
+    def refuse(self, kind: Any, reason: str) -> None:
+        """Notes why calls of a kind have no program for every size."""
+        self.templates[kind, reason] = reason
 
     def _fixed(self, varying: Varying, graph: Graph) -> list[Shape]:
         """The extents that do not vary."""
