@@ -31,6 +31,9 @@ EXACT = frozenset(
      "relu", "clip", "copysign"]
 )  # fmt: skip
 
+EXTREMES = frozenset(["maximum", "minimum", "relu", "clip"])
+"""To these +0 and -0 are equal, and either may come out, as in NumPy."""
+
 CANCEL = frozenset(["logaddexp", "sinc_slope"])
 """Sums whose parts may cancel, and zeros away from 0: off by units of their operands."""
 
@@ -51,6 +54,8 @@ def perturbed(
             known[node] = reference.compute(node, operands)
             if node.outputs is None and node.dtype.kind == "f":
                 known[node] = _shaken(known[node], error_bound(node, known), rng)
+                if _leaves_zeros_open(node):
+                    known[node] = _with_any_zeros(known[node], rng)
     return [known[y] for y in outputs]
 
 
@@ -118,6 +123,21 @@ def error_bound(node: Node, known: dict[Node, Any]) -> Any:
         sums = reference.compute(node, [np.abs(base), np.abs(added), *indices])
         return _sum_error(sums, node.inputs[1].size)
     return 0.0
+
+
+def _leaves_zeros_open(node: Node) -> bool:
+    """Whether a zero may come out with either sign: the larger of +0 and -0, a sum of -0."""
+    op = node.op
+    if isinstance(op, Elementwise):
+        return op.name in EXTREMES
+    return isinstance(op, Reduce | Contract | Prefix | ScatterAdd)
+
+
+def _with_any_zeros(x: Any, rng: np.random.Generator) -> Any:
+    """Zeros with signs at random."""
+    x = np.asarray(x)
+    signs = rng.choice(np.array([-1, 1], x.dtype), x.shape)
+    return np.where(x == 0, signs * 0, x).astype(x.dtype)
 
 
 def _sum_error(absolute: Any, terms: int) -> Any:
