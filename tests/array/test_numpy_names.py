@@ -67,7 +67,6 @@ def value_and_slopes(call):
 NAMED = [pytest.param(f, id=f.__name__) for f in FUNCTIONS]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of newer NumPys, from NumPy itself
 @pytest.mark.parametrize("function", NAMED)
 def test_a_function_of_plain_arrays_is_numpys(function):
     for call in CALLS[function]:
