@@ -62,9 +62,13 @@ class Solve(Op):
     def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         """The tangent solves a·ẋ = ḃ - ȧ·x."""
         s, t = tangents
-        moved = None if s is None else -chain(s, node)
-        right = moved if t is None else t if moved is None else t + moved
-        return None if right is None else make(self, node.inputs[0], right)
+        return _tangent(self, node, None if s is None else -chain(s, node), t)
+
+
+def _tangent(op: Op, node: Node, moved: Node | None, t: Node | None) -> Node | None:
+    """The tangent of a solution: that of the system with `moved` + `t` on the right."""
+    right = moved if t is None else t if moved is None else t + moved
+    return None if right is None else make(op, node.inputs[0], right)
 
 
 class SolveTriangular(Op):
@@ -100,9 +104,7 @@ class SolveTriangular(Op):
     def jvp(self, node: Node, tangents: Sequence[Node | None]) -> Node | None:
         """The tangent solves a·ẋ = ḃ - ȧ·x, with the triangle of ȧ."""
         s, t = tangents
-        moved = None if s is None else -chain(self._kept(s), node)
-        right = moved if t is None else t if moved is None else t + moved
-        return None if right is None else make(self, node.inputs[0], right)
+        return _tangent(self, node, None if s is None else -chain(self._kept(s), node), t)
 
 
 class Inverse(Op):

@@ -32,10 +32,6 @@ class Packer:
             return self.p.a
         return (self.t.depth, 1) if self.p.a[1] == 1 else (1, self.t.rows)
 
-    def a_tile(self, f: Function, row: Value) -> Value:
-        """The offset of the tile at a row (a multiple of the tile's) of a packed block."""
-        return row * self.t.depth
-
     def rows(self) -> Function:
         """The function ``(source, target, rows, depth)`` that copies a block of A."""
         name = f"{self.name}_rows"
