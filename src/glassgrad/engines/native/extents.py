@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from glassgrad.engines.native.value import Value
 
 EXAMPLES = (
-    (1031, 4099), (1033, 4111), (1039, 4127), (1049, 4129), (1051, 4133),
+    (1061, 4133), (1069, 4157), (1093, 4229), (1109, 4253), (1117, 4261),
 )  # fmt: skip
-"""Two primes for each extent, larger than what decides how code looks, and of other bit lengths."""
+"""Two primes for each extent, larger than what decides how code looks, and of other bit lengths.
+
+None is one less or one more than a multiple of 8, as numbers of the code's own are that round up to
+vectors and tiles: these would be taken for the extent.
+"""
 
 BLOCK, SIZES = 16, 24
 """Where an arena has the address of the block of places, and then the extents of a call; the bytes
@@ -36,9 +40,9 @@ class FixedSizeError(Exception):
 class Extents:
     """The primes that stand for the extents of an example.
 
-    >>> Extents((1031, 1033)).factors(2 * 1031), Extents((1031,)).factors(784)
+    >>> Extents((1061, 1069)).factors(2 * 1061), Extents((1061,)).factors(784)
     ((2, (1, 0)), None)
-    >>> Extents((1031,)).at(784 * 1031, [64])
+    >>> Extents((1061,)).at(784 * 1061, [64])
     50176
     """
 
@@ -90,7 +94,7 @@ class Extents:
     def renamed(self, text: str) -> str:
         """A text with the extents' names in the place of the example's numbers.
 
-        >>> Extents((1031,)).renamed("loop over [1031, 3, 2062]")
+        >>> Extents((1061,)).renamed("loop over [1061, 3, 2122]")
         'loop over [n0, 3, 2n0]'
         """
         return re.sub(r"\d{4,}", lambda found: self.told(int(found[0])), text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from glassgrad.engines.native.emit import I32, PTR, VOID, Function, Value
+from glassgrad.engines.native.emit import I32, I64, PTR, VOID, Function, Value
 
 _FEWER = 4  # rows of a tile where the rows that are left are known at run time
 
@@ -13,7 +13,7 @@ def areas_across(f: Function, n: int, columns: int) -> Value:
     """The number of areas beside each other."""
     if f.varying(n) is None:
         return f.index(-(-n // columns))
-    return f.binary("udiv", f.index(n) + (columns - 1), columns)
+    return f.binary("udiv", f.index(n) + f.const(I64, columns - 1), columns)
 
 
 def least(f: Function, rest: Value, most: int, extent: int) -> Value:

@@ -8,7 +8,7 @@ from math import prod
 
 from glassgrad.engines.native import cost
 from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
-from glassgrad.engines.native.emit import I8, PTR, VOID, Function, Module, Value, of_dtype
+from glassgrad.engines.native.emit import I8, I64, PTR, VOID, Function, Module, Value, of_dtype
 from glassgrad.engines.native.expression import Buffer, Expr, Seed, Store, loads, walk
 from glassgrad.engines.native.gemm import emit_product
 from glassgrad.engines.native.nest import Nest
@@ -80,7 +80,7 @@ def parts_of(f: Function, step: Multiply) -> Value:
     if cut.by_batch:
         wanted = wanted_parts(f, step)
         return f.select(f.compare("slt", wanted, cut.count), wanted, cut.count)
-    down = f.binary("udiv", f.index(step.m) + (cut.rows - 1), cut.rows)
+    down = f.binary("udiv", f.index(step.m) + f.const(I64, cut.rows - 1), cut.rows)
     return down * areas_across(f, step.n, cut.columns)
 
 
