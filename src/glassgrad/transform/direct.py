@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,12 +12,16 @@ from glassgrad.engines.program import Program
 from glassgrad.graph.node import Guard, Node
 from glassgrad.transform.tree import Tree
 
+if TYPE_CHECKING:
+    from glassgrad.engines.native.call import Signature
+
 CONTAINERS = {"tuple": tuple, "list": list, "dict": dict}
 
 
-def takes(leaf: Any) -> str:
-    """What the builtin may take in this place: a Python number is weak, an array is not."""
-    return {float: "float", int: "never"}.get(type(leaf), "array")
+def takes(leaves: Sequence[Any]) -> list[str]:
+    """What the builtin may take in these places: a Python number is weak, an array is not."""
+    kinds = {float: "float", int: "never"}
+    return [kinds.get(type(x), "array") for x in leaves if not isinstance(x, bool)]
 
 
 def direct_call(
@@ -77,15 +81,23 @@ def native_call(
     budget: int | None,
 ) -> tuple[Program, Callable[..., Any]]:
     """The program, and its builtin, which gives calls of another signature to the receiver."""
-    from glassgrad.engines.native.call import ArraySpec, Signature
     from glassgrad.engines.native.program import NativeProgram
 
-    signature = Signature(
+    program = NativeProgram(
+        outputs, inputs, signature=signature_of(outputs, inputs, call, takes), receiver=receiver,
+        donated=donated, budget=budget,
+    )  # fmt: skip
+    return program, program.fast
+
+
+def signature_of(
+    outputs: Sequence[Node], inputs: Sequence[Node], call: tuple[Any, ...], takes: Sequence[str]
+) -> Signature:
+    """All that a builtin knows of its calls."""
+    from glassgrad.engines.native.call import ArraySpec, Signature
+
+    return Signature(
         tuple(ArraySpec(n.shape, n.dtype, takes=t) for n, t in zip(inputs, takes)),
         tuple(ArraySpec(n.shape, n.dtype, scalar=n.shape == ()) for n in outputs),
         *call,
     )
-    program = NativeProgram(
-        outputs, inputs, signature=signature, receiver=receiver, donated=donated, budget=budget
-    )
-    return program, program.fast

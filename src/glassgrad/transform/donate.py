@@ -43,7 +43,7 @@ def donated_pairs(
     `given` is the structure of (args, kwargs); `inputs` has a node for each leaf, None for a
     switch. Numbers without axes are never donated: they are returned as NumPy scalars.
     """
-    arguments = chosen_arguments(f, donate, given, "donate")
+    arguments = _chosen_arguments(f, donate, given, "donate")
     number = {leaf: i for i, leaf in enumerate(k for k, x in enumerate(inputs) if x is not None)}
     pairing = _Pairing(result, [_aval(y) for y in outputs], [_aval(x) for x in inputs])
     for tree, start in arguments:
@@ -57,7 +57,7 @@ def _aval(x: Node | None) -> Aval:
     return () if x is None or x.shape == () else (x.shape, x.dtype)
 
 
-def chosen_arguments(
+def _chosen_arguments(
     f: Callable[..., Any], chosen: Chosen, given: Tree, option: str
 ) -> list[tuple[Tree, int]]:
     """The chosen arguments of a call, each with the number of its first leaf."""
@@ -78,6 +78,12 @@ def chosen_arguments(
             found.append((tree, at))
         at += count_leaves(tree)
     return found
+
+
+def chosen_leaves(f: Callable[..., Any], chosen: Chosen, given: Tree, option: str) -> set[int]:
+    """The numbers of the leaves of the chosen arguments of a call."""
+    parts = _chosen_arguments(f, chosen, given, option)
+    return {i for part, start in parts for i in range(start, start + count_leaves(part))}
 
 
 def count_leaves(tree: Tree) -> int:
@@ -136,4 +142,4 @@ class _Pairing:
         self.used.add(leaf)
 
 
-__all__ = ["Chosen", "as_chosen", "chosen_arguments", "count_leaves", "donated_pairs"]
+__all__ = ["Chosen", "as_chosen", "chosen_leaves", "count_leaves", "donated_pairs"]

@@ -27,13 +27,12 @@ from glassgrad.transform.direct import direct_call, native_call, takes
 from glassgrad.transform.donate import (
     Chosen,
     as_chosen,
-    chosen_arguments,
-    count_leaves,
+    chosen_leaves,
     donated_pairs,
 )
 from glassgrad.transform.engine import ENGINES, check_budget, present
 from glassgrad.transform.leaves import kind, leaf_names, signature
-from glassgrad.transform.sizes import Graph, Shape, Sizes, first_axes, varying_axes
+from glassgrad.transform.sizes import Graph, Shape, Sizes, Wanted, first_axes, varying_axes
 from glassgrad.transform.trace import Function, label_of
 from glassgrad.transform.tree import Tree, flatten, unflatten
 
@@ -182,20 +181,24 @@ class Jit:
             return None if any(g.node.bound for g in traced[3].guards) else _finished(*traced[:3])
 
         graph = _finished(inputs, outputs, result)
-        donated = self._donated(leaves, tree, inputs, result, outputs)
+        wanted = Wanted(
+            self._donated(leaves, tree, inputs, result, outputs), label_of(self.f),
+            direct_call(leaves, tree, result, ()), takes(leaves), self._receiver(),
+        )  # fmt: skip
         known = len(self.sizes.made())
-        program = self.sizes.program(call, varying, graph, again, donated, label_of(self.f))
+        program = self.sizes.program(call, varying, graph, again, wanted)
         trace.root().values.clear()
         if program is None:
             return None
         is_new = len(self.sizes.made()) > known
+        if is_new and program.general.fast is not None:
+            self.__call__ = program.general.fast
         found = self._changes(leaves, tree, []) if is_new else []
         return Specialisation(program, result, (), found, True)
 
     def _batch_leaves(self, leaves: Sequence[Any], tree: Tree) -> set[int]:
         """Which of the arrays have a batch as their first axis."""
-        chosen = chosen_arguments(self.f, self.batch, tree, "batch")
-        places = {i for part, start in chosen for i in range(start, start + count_leaves(part))}
+        places = chosen_leaves(self.f, self.batch, tree, "batch")
         number = count()
         numbers = [None if isinstance(leaf, bool) else next(number) for leaf in leaves]
         return {n for i, n in enumerate(numbers) if n is not None and i in places}
@@ -208,18 +211,20 @@ class Jit:
         final = finish([*outputs, *_closed([g.node for g in guards], inputs, trace)])
         direct = self.engine == "native" and all(g.node.shape == () for g in guards)
         if direct and (call := direct_call(leaves, tree, result, guards)):
-            chained = len(self._compiled()) < CHAINED
-            receiver = self.__call__ if chained else self._general
-            taken = [takes(leaf) for leaf in leaves if not isinstance(leaf, bool)]
             donated = {} if guards else self._donated(leaves, tree, inputs, result, outputs)
             program, self.__call__ = native_call(
-                final, inputs, call, taken, receiver, donated, self.budget
+                final, inputs, call, takes(leaves), self._receiver(), donated, self.budget
             )
         else:
             program = ENGINES[self.engine](final, inputs, self.budget)
         trace.root().values.clear()  # the program outlives the arrays that it was traced with
         observed = tuple(np.asarray(g.value) for g in guards)
         return Specialisation(program, result, observed, self._changes(leaves, tree, guards))
+
+    def _receiver(self) -> Callable[..., Any]:
+        """Who gets the calls that do not fit the next program."""
+        chained = len(self._compiled()) + len(self.sizes.made()) < CHAINED
+        return self.__call__ if chained else self._general
 
     def _changes(
         self, leaves: Sequence[Any], tree: Tree, guards: Sequence[Guard]

@@ -18,6 +18,7 @@ import numpy as np
 from glassgrad.graph.alike import Pairs, UnlikeError, pairs
 from glassgrad.graph.node import Const, Node, new_input
 from glassgrad.graph.traverse import substitute
+from glassgrad.transform.direct import signature_of
 from glassgrad.transform.tree import Tree
 
 if TYPE_CHECKING:
@@ -98,6 +99,20 @@ class Graph(NamedTuple):
     result: Tree
 
 
+class Wanted(NamedTuple):
+    """What a program is besides its graph.
+
+    Results by number in the memory of arguments, its name, and, where a builtin may call it, what
+    the builtin must know, what it may take, and who gets what does not fit.
+    """
+
+    donated: dict[int, int]
+    name: str
+    call: tuple[Any, ...] | None
+    takes: list[str]
+    receiver: Callable[..., Any]
+
+
 _NAMES = ("n0", "n1", "n2", "n3", "n4", "n5")
 Tracer = Callable[[Sequence[Shape] | None], Graph | None]
 """Traces for shapes in the place of the arguments' own; None where values are looked at."""
@@ -131,15 +146,14 @@ class Sizes:
     templates: dict[Any, Template | str] = field(default_factory=dict)
 
     def program(
-        self, kind: Any, varying: Varying, graph: Graph, trace: Tracer, donated: dict[int, int],
-        name: str,
-    ) -> SizedProgram | None:  # fmt: skip
+        self, kind: Any, varying: Varying, graph: Graph, trace: Tracer, wanted: Wanted
+    ) -> SizedProgram | None:
         """The program for the sizes of a call; None where there is none for every size."""
         key = (kind, varying.axes, *self._fixed(varying, graph))
         if key not in self.templates:
-            self.templates[key] = _template(varying, graph, trace, donated, name)
+            self.templates[key] = _template(varying, graph, trace, wanted)
         found = self.templates[key]
-        if isinstance(found, str):
+        if isinstance(found, str) or found.graph.result != graph.result:
             return None
         at = found.extents.at
         try:
@@ -172,9 +186,7 @@ class Sizes:
         return list(dict.fromkeys(t for t in self.templates.values() if isinstance(t, str)))
 
 
-def _template(
-    varying: Varying, graph: Graph, trace: Tracer, donated: dict[int, int], name: str
-) -> Template | str:
+def _template(varying: Varying, graph: Graph, trace: Tracer, wanted: Wanted) -> Template | str:
     from glassgrad.engines.native.extents import Extents, FixedSizeError
 
     try:
@@ -191,16 +203,14 @@ def _template(
             if traced is None or traced.result != graph.result:
                 return "its course depends on a size"
             graphs.append(traced)
-        return _made(examples, graphs, donated, name)
+        return _made(examples, graphs, wanted)
     except FixedSizeError as error:
         return str(error)
     except UnlikeError as error:
         return f"its graph depends on a size: {error}"
 
 
-def _made(
-    examples: Sequence[Extents], graphs: Sequence[Graph], donated: dict[int, int], name: str
-) -> Template:
+def _made(examples: Sequence[Extents], graphs: Sequence[Graph], wanted: Wanted) -> Template:
     from glassgrad.engines.native.general import Example, GeneralProgram
 
     first, second = examples
@@ -213,7 +223,11 @@ def _made(
         inputs = {c: new_input(c.trace, "constant", c.shape, c.dtype) for c in constants}
         outputs = substitute(graph.outputs, inputs)
         opened.append(Example(outputs, [*graph.inputs, *inputs.values()], extents))
-    program = GeneralProgram(opened, donated, name)
+    donated, name, call, takes, receiver = wanted
+    signature = None
+    if call is not None:
+        signature = signature_of(opened[0].outputs, graphs[0].inputs, call, takes)
+    program = GeneralProgram(opened, donated, name, signature=signature, receiver=receiver)
     return Template(program, first, graphs[0], same.constants)
 
 
@@ -226,4 +240,4 @@ def _value(node: Node) -> np.ndarray:
     return node.op.value
 
 
-__all__ = ["Graph", "Shape", "Sizes", "Varying", "first_axes", "varying_axes"]
+__all__ = ["Graph", "Shape", "Sizes", "Varying", "Wanted", "first_axes", "varying_axes"]

@@ -13,16 +13,15 @@ A result that takes a donated argument's memory is that argument, handed back.
 
 from __future__ import annotations
 
-import ctypes
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from glassgrad.engines.native import pyabi, runtime, threads
+from glassgrad.engines.native import pyabi, runtime
 from glassgrad.engines.native.crew import CREW, READY
 from glassgrad.engines.native.emit import I1, I8, I16, I32, I64, PTR, VOID, Module, Value
 from glassgrad.engines.native.interrupt import STOPPED
-from glassgrad.engines.native.records import FIELDS, KEPT, Records
+from glassgrad.engines.native.records import FIELDS
 from glassgrad.engines.native.runtime import field, need, python
 from glassgrad.engines.native.signature import (
     ArraySpec,
@@ -34,13 +33,11 @@ from glassgrad.engines.native.signature import (
     is_named_tuple,
     is_record,
 )
-from glassgrad.engines.native.underway import Arenas
 
 ENTRY, KERNEL = "call", "kernel"
-_ARGUMENTS, _RESULTS, _POOL = "argument_records", "result_records", "result_pool"
-_APART = "last_apart"
-_KEPT = "kept_result"
-_KEYS, _ARENA, _ARENAS = "dict_keys", "arena_address", "arena_slots"
+TABLES = ("argument_records", "result_records", "arena_slots")
+POOL, APART, KEPT = "result_pool", "last_apart", "kept_result"
+KEYS, ARENA, NOW = "dict_keys", "arena_address", "tables_now"
 
 
 class Entry:
@@ -48,14 +45,16 @@ class Entry:
     ``i32 (arena, inputs, outputs)``, where 0 means success.
 
     A short program has one arena and keeps the interpreter; a `long` one lets others run meanwhile.
-    One that has `shared` steps goes the general way until there are workers.
+    One that has `shared` steps goes the general way until there are workers. The kernel of a
+    program for every size takes `more` inputs besides, which come with the tables of a size.
     """
 
     def __init__(
-        self, module: Module, signature: Signature, long: bool = False, shared: bool = False
-    ) -> None:
+        self, module: Module, signature: Signature, long: bool = False, shared: bool = False,
+        more: int | None = None,
+    ) -> None:  # fmt: skip
         self.module, self.signature = module, signature
-        self.long, self.shared = long, shared
+        self.long, self.shared, self.more = long, shared, more
         self.kernel = module.declare(KERNEL, I32, [PTR] * 3)
         self.keys: list[Any] = []
         self.f = module.function(ENTRY, PTR, [PTR, PTR, I64, PTR])
@@ -65,7 +64,8 @@ class Entry:
     def _emit(self) -> None:
         f, s = self.f, self.signature
         n, m = len(s.inputs), len(s.outputs)
-        inputs, outputs, arrays = (f.stack(PTR, max(1, k)) for k in (n, m, m))
+        wide = n + (self.more or 0)
+        inputs, outputs, arrays = (f.stack(PTR, max(1, k)) for k in (wide, m, m))
         self.few = f.stack(PTR, 2)
         self.back = handed_back(s)
         self.places = {id(tree): f.stack(PTR, 1) for tree in self.back.values()}
@@ -78,14 +78,14 @@ class Entry:
         if leaves is not args:
             for i, tree in enumerate(s.arguments):
                 self._match(tree, field(f, args, 8 * i), leaves)
-        records, results = f.symbol(_ARGUMENTS), f.symbol(_RESULTS)
+        records, results, self.slots = self._tables(inputs, n)
         need(f, self._shared("gg_arguments", I1, leaves, records, f.index(n), inputs), self.miss)
         if any(spec.written for spec in s.inputs):
-            apart = self._shared("gg_apart", I1, inputs, records, f.index(n), f.symbol(_APART))
+            apart = self._shared("gg_apart", I1, inputs, records, f.index(n), f.symbol(APART))
             need(f, apart, self.miss)
         arena = self._arena()
         taken = self._shared(
-            "gg_results", I1, f.symbol(_POOL), results, f.index(m), arrays, outputs, leaves, inputs
+            "gg_results", I1, f.symbol(POOL), results, f.index(m), arrays, outputs, leaves, inputs
         )
         failed, bad = f.label("failed"), f.label("bad")
         need(f, taken, failed)
@@ -107,6 +107,17 @@ class Entry:
         f.jump(self.miss)
         f.begin(self.miss)
         f.ret(python(f, "PyObject_Vectorcall", PTR, receiver, args, count, names))
+
+    def _tables(self, inputs: Value, count: int) -> list[Value]:
+        """Records of arguments and results, and arenas; further inputs follow the arguments."""
+        f = self.f
+        if self.more is None:
+            return [f.symbol(name) for name in TABLES]
+        tables = f.load(PTR, f.symbol(NOW))  # once: another thread may turn to another size
+        *known, first = (f.at(tables, PTR, i) for i in range(len(TABLES) + 1))
+        for i in range(self.more):
+            f.store(f.load(PTR, f.at(first, PTR, i)), f.at(inputs, PTR, count + i))
+        return [f.load(PTR, place) for place in known]
 
     def _match_names(self, names: Value) -> None:
         """The keywords of the call are those of the signature, in their order."""
@@ -133,16 +144,16 @@ class Entry:
     def _arena(self) -> Value:
         f = self.f
         if not self.long:
-            return f.load(PTR, f.symbol(_ARENA))
+            return f.load(PTR, f.symbol(ARENA))
         if self.shared:
             need(f, f.compare("ne", field(f, f.symbol(CREW), READY, I64), 0), self.miss)
-        arena = self._shared("gg_take", PTR, f.symbol(_ARENAS))
+        arena = self._shared("gg_take", PTR, self.slots)
         need(f, f.compare("ne", arena, f.const(PTR, 0)), self.miss)
         return arena
 
     def _give(self, arena: Value) -> None:
         if self.long:
-            self._shared("gg_give", I1, self.f.symbol(_ARENAS), arena)
+            self._shared("gg_give", I1, self.slots, arena)
 
     def _run(self, arena: Value, inputs: Value, outputs: Value, leaves: Value) -> Value:
         f, count = self.f, len(self.signature.inputs)
@@ -198,7 +209,7 @@ class Entry:
 
     def _key(self, key: Any) -> Value:
         self.keys.append(key)
-        return self.f.load(PTR, self.f.at(self.f.symbol(_KEYS), PTR, len(self.keys) - 1))
+        return self.f.load(PTR, self.f.at(self.f.symbol(KEYS), PTR, len(self.keys) - 1))
 
     def _result(self, arrays: Value, records: Value) -> Value:
         """The result object; one that is all scalars is the last one, if nobody else holds it.
@@ -209,7 +220,7 @@ class Entry:
         f, result = self.f, self.signature.result
         if not _only_scalars(result, self.signature.outputs):
             return self._build(result, arrays, records)
-        kept, holder = f.symbol(_KEPT), f.at(self.few, PTR, 0)
+        kept, holder = f.symbol(KEPT), f.at(self.few, PTR, 0)
         f.store(f.load(PTR, kept), holder)
         f.store(f.const(PTR, 0), kept)
         full = f.label("full")
@@ -307,49 +318,7 @@ def _only_scalars(tree: Part, outputs: Sequence[ArraySpec]) -> bool:
     return all(_only_scalars(child, outputs) for child in tree.children)
 
 
-class FastCall:
-    """The memory that an entry's code refers to, and, once linked, the builtin."""
-
-    def __init__(self, signature: Signature, keys: Sequence[Any], arenas: Arenas) -> None:
-        self._records = Records(signature.inputs), Records(signature.outputs)
-        self._pool = (ctypes.c_void_p * (KEPT * max(1, len(signature.outputs))))()
-        self._kept = ctypes.c_void_p()
-        self._apart = (ctypes.c_void_p * max(1, len(signature.inputs)))()
-        self._keys = list(keys)
-        self._key_table = (ctypes.c_void_p * max(1, len(keys)))(*map(id, self._keys))
-        self._arena, self._slots = ctypes.c_void_p(arenas.first), arenas.slots
-
-    def symbols(self) -> dict[str, int]:
-        """The addresses that the entry names."""
-        arguments, results = self._records
-        return {
-            **runtime.addresses(), **pyabi.addresses(),
-            _ARGUMENTS: arguments.address, _RESULTS: results.address,
-            _POOL: ctypes.addressof(self._pool), _KEYS: ctypes.addressof(self._key_table),
-            _ARENA: ctypes.addressof(self._arena), _ARENAS: self._slots, CREW: threads.MEMORY,
-            _APART: ctypes.addressof(self._apart), _KEPT: ctypes.addressof(self._kept),
-        }  # fmt: skip
-
-    def bind(
-        self, address: int, receiver: Callable[..., Any], name: str, owner: Any
-    ) -> Callable[..., Any]:
-        """The builtin that runs the entry at `address`, which `owner` keeps in memory."""
-        return pyabi.builtin(address, receiver, name, owner)
-
-    def release(self) -> None:
-        """Lets go of the remembered results."""
-        release = ctypes.pythonapi.Py_DecRef
-        release.argtypes = [ctypes.c_void_p]
-        for i, held in enumerate(self._pool):
-            if held:
-                self._pool[i] = None
-                release(held)
-        if held := self._kept.value:
-            self._kept.value = None
-            release(held)
-
-
 __all__ = [
-    "ENTRY", "ArraySpec", "Entry", "FastCall", "Fixed", "Part", "Signature", "Tree",
+    "ENTRY", "TABLES", "ArraySpec", "Entry", "Fixed", "Part", "Signature", "Tree",
     "is_named_tuple", "is_record",
 ]  # fmt: skip

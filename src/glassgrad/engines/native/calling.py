@@ -49,8 +49,9 @@ class Calling:
         if self.shared:
             threads.ready()
         ready = [argument(x, slot) for x, slot in zip(arrays, self.takes)]
+        met = _meeting(ready) if self.donated else ()
         for i in self.donated.values():
-            if ready[i] is not arrays[i] or not _is_free(ready, i):
+            if ready[i] is not arrays[i] or not _is_free(ready, i, i in met):
                 ready[i] = ready[i].copy()
         results = [
             ready[self.donated[o]] if o in self.donated else np.empty(slot.shape, slot.dtype)
@@ -109,10 +110,23 @@ def address(x: np.ndarray) -> int:
     return x.__array_interface__["data"][0]
 
 
-def _is_free(arrays: Sequence[np.ndarray], i: int) -> bool:
+def _is_free(arrays: Sequence[np.ndarray], i: int, meets: bool) -> bool:
     """Whether an argument may be written to, and none of the others lies in its memory."""
-    others = (x for j, x in enumerate(arrays) if j != i)
+    others = (x for j, x in enumerate(arrays) if j != i) if meets else ()
     return arrays[i].flags.writeable and not any(np.may_share_memory(arrays[i], x) for x in others)
+
+
+def _meeting(arrays: Sequence[np.ndarray]) -> set[int]:
+    """Those of some contiguous arrays that share memory with another one."""
+    spans = ((address(x), x.nbytes, i) for i, x in enumerate(arrays))
+    found: set[int] = set()
+    reach, last = 0, -1  # the end of what comes before, and whose that is
+    for start, length, i in sorted(spans):
+        if start < reach:
+            found |= {i, last}
+        if start + length > reach:
+            reach, last = start + length, i
+    return found
 
 
 __all__ = ["Calling", "Slot", "UnexplainedError", "address", "argument"]

@@ -6,17 +6,20 @@ It is planned and emitted for two examples, whose code must be the same to the l
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engines.native import memory, outside, underway
+from glassgrad.engines.native import memory, outside, pyabi, underway
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
+from glassgrad.engines.native.call import ENTRY, Signature
 from glassgrad.engines.native.calling import Calling, Slot, address
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.extents import Extents, FixedSizeError
+from glassgrad.engines.native.fast_call import FastCall, Tables
 from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
@@ -39,14 +42,20 @@ class Example(NamedTuple):
 
 
 class GeneralProgram:
-    """Machine code for two examples of a graph; `at` makes it a program for some sizes."""
+    """Machine code for two examples of a graph; `at` makes it a program for some sizes.
+
+    With a `signature`, of an example, `fast` is a builtin that serves the size that was called
+    last; all else it gives to the `receiver`.
+    """
 
     def __init__(
         self, examples: Sequence[Example], donated: Mapping[int, int], name: str = "step",
         target: Target | None = None, cache: ObjectCache | None = None,
+        signature: Signature | None = None, receiver: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         started = time.perf_counter()
         self.name, self.donated = name, dict(donated)
+        signature = signature and signature.donating(self.donated)
         self.target = target or Target.host()
         self.extents = examples[0].extents
         self.planner, self.steps, code = self._planned(examples[0])
@@ -61,9 +70,26 @@ class GeneralProgram:
         known |= outside.addresses(code.module.foreign())
         known |= underway.addresses() if self.long else {}
         imports = {n: known[n] for n in code.module.foreign()}
-        self._linked = Linked(objects, self.target, ["kernel"], imports)
+        self.call: FastCall | None = None
+        exports = ["kernel"]
+        if signature is not None and pyabi.usable():
+            count = len(examples[0].inputs) - len(signature.inputs) + 1  # and the places
+            place = self.target, self.cache
+            self.call = FastCall(signature, *place, self.long, self.shared, None, count)
+            objects.append(self.call.object)
+            imports |= self.call.imports(known)
+            exports.append(ENTRY)
+        self._linked = Linked(objects, self.target, exports, imports)
+        self.fast = receiver
+        if self.call is not None and receiver is not None:
+            self.fast = self.call.bind(self._linked.address[ENTRY], receiver, name, self)
         self._arenas: dict[int, Arenas] = {}  # by size, a power of two
         self.compile_seconds = time.perf_counter() - started
+
+    def __del__(self) -> None:
+        call = getattr(self, "call", None)
+        if call is not None:
+            call.release()
 
     def _planned(self, example: Example) -> tuple[Planner, list[Step], Code]:
         planner = Planner(example.outputs, example.inputs, extents=example.extents)
@@ -88,10 +114,13 @@ class GeneralProgram:
         memory.check(self.name, need, lambda: (self.steps, layout), self._shown)
         size = 1 << (layout.size - 1).bit_length()
         arenas = self._arenas.get(size) or self._arenas.setdefault(size, Arenas(size))
-        kernel = Kernel(self._linked.address["kernel"], arenas, self.long)
         assert self.places is not None
         block = self.places.block(layout, sizes)
-        return SizedProgram(self, need, kernel, (*values, block), outputs, inputs)
+        return SizedProgram(self, need, arenas, (*values, block), outputs, inputs)
+
+    def kernel(self, arenas: Arenas) -> Kernel:
+        """The kernel as Python calls it."""
+        return Kernel(self._linked.address["kernel"], arenas, self.long)
 
     def report(self) -> str:
         """What was compiled, fused and called, and what it took."""
@@ -111,15 +140,30 @@ class SizedProgram(Calling):
     """A general program for some sizes."""
 
     def __init__(
-        self, general: GeneralProgram, need: Memory, kernel: Kernel,
+        self, general: GeneralProgram, need: Memory, arenas: Arenas,
         more: Sequence[np.ndarray], outputs: Sequence[Node], inputs: Sequence[Node],
     ) -> None:  # fmt: skip
-        self.general, self.memory, self._kernel = general, need, kernel
+        self.general, self.memory, self._kernel = general, need, general.kernel(arenas)
         self._more = [np.array(x, order="C") for x in more]
         self._addresses = [address(x) for x in self._more]
         self.takes, self.gives = Slot.of(inputs), Slot.of(outputs)
         self.name, self.donated = general.name, general.donated
         self.kernel, self.shared = self._run, general.shared
+        self._tables: Tables | None = None
+        if general.call is not None:
+            signature = _sized(general.call.signature, self.takes, self.gives)
+            self._tables = Tables(signature, arenas, self._more)
+        self.come()
+
+    def come(self) -> None:
+        """The builtin serves arrays of this size from now on."""
+        if self._tables is not None and self.general.call is not None:
+            self.general.call.turn_to(self._tables)
+
+    def __call__(self, arrays: Sequence[Any]) -> list[np.ndarray]:
+        """As of every program; more calls of this size are expected."""
+        self.come()
+        return super().__call__(arrays)
 
     def _run(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         return self._kernel([*inputs, *self._addresses], outputs)
@@ -127,6 +171,13 @@ class SizedProgram(Calling):
     def report(self) -> str:
         """What was compiled for every size, and what this size needs."""
         return f"{self.general.report()}\nmemory of a call: {self.memory}"
+
+
+def _sized(signature: Signature, takes: Sequence[Slot], gives: Sequence[Slot]) -> Signature:
+    """The signature of an example, with the shapes of other sizes."""
+    inputs = tuple(replace(spec, shape=slot.shape) for spec, slot in zip(signature.inputs, takes))
+    outputs = tuple(replace(spec, shape=slot.shape) for spec, slot in zip(signature.outputs, gives))
+    return replace(signature, inputs=inputs, outputs=outputs)
 
 
 __all__ = ["Example", "GeneralProgram", "SizedProgram"]

@@ -20,12 +20,12 @@ from glassgrad.engines.memory import told_bytes
 from glassgrad.engines.native import cost, memory, outside, pyabi, underway
 from glassgrad.engines.native.aside import begin
 from glassgrad.engines.native.budget import within
-from glassgrad.engines.native.cache import ObjectCache, compiled, key, user_cache_folder
-from glassgrad.engines.native.call import ENTRY, ArraySpec, Entry, FastCall, Signature
+from glassgrad.engines.native.cache import ObjectCache, key, user_cache_folder
+from glassgrad.engines.native.call import ENTRY, ArraySpec, Signature
 from glassgrad.engines.native.calling import Calling, Slot, UnexplainedError, argument
 from glassgrad.engines.native.donation import Donation
-from glassgrad.engines.native.emit import Module
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.fast_call import FastCall
 from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.ledger import Kept, ledger
@@ -175,17 +175,13 @@ class NativeProgram(Calling):
         self.fast = receiver
         objects, exports, foreign = [*made.objects], ["kernel"], made.foreign
         known = outside.addresses(foreign) | (underway.addresses() if self.long else {})
-        if pyabi.usable():
-            module = Module(self.target)
-            entry = Entry(module, self.signature, self.long, self.shared)
-            level = 0 if self.long else 2  # a long call does not feel how fast it is entered
-            place = self.target, self.cache, __version__, level
-            objects.append(compiled(module.text(), *place)[0])
-            self._call = FastCall(self.signature, entry.keys, self.arena)
-            known = known | self._call.symbols()
-            foreign = [*foreign, *module.foreign()]
-            exports.append(ENTRY)
         imports |= {n: known[n] for n in foreign if n in known}
+        if pyabi.usable():
+            signature = self.signature, self.target, self.cache
+            self._call = FastCall(*signature, self.long, self.shared, self.arena)
+            objects.append(self._call.object)
+            imports |= self._call.imports(known)
+            exports.append(ENTRY)
         self._linked = Linked(objects, self.target, exports, imports)
         address = self._linked.address
         self.kernel = Kernel(address["kernel"], self.arena, self.long)
