@@ -1,11 +1,13 @@
-"""Object files become callable addresses in this process (ORC, JITLink)."""
+"""Object files become callable addresses in this process: by ourselves, or by LLVM's linker."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from glassgrad.engines.native.elf import Loaded, UnknownFormError
 from glassgrad.engines.native.forking import LINKING
 from glassgrad.engines.native.target import Target
 
@@ -23,19 +25,33 @@ class Linked:
         exports: Sequence[str],
         imports: Mapping[str, int],
     ) -> None:
-        import llvmlite.binding as llvm
+        every = [objects] if isinstance(objects, bytes) else objects
+        try:
+            if os.name != "posix":
+                raise UnknownFormError("another system's objects")
+            self._code: Any = Loaded(every, exports, imports)
+            self.address = self._code.address
+        except UnknownFormError:
+            self._code = _by_llvm(every, target, exports, imports)
+            self.address = {name: self._code[name] for name in exports}
 
-        with LINKING:
-            session = _SESSIONS.get(target)
-            if session is None:
-                session = llvm.create_lljit_compiler(target.machine(), use_jit_link=True)
-                _SESSIONS[target] = session
-            builder = llvm.JITLibraryBuilder()
-            for obj in [objects] if isinstance(objects, bytes) else objects:
-                builder = builder.add_object_img(obj)
-            for name, address in imports.items():
-                builder = builder.import_symbol(name, address)
-            for name in exports:
-                builder = builder.export_symbol(name)
-            self._tracker = builder.link(session, f"glassgrad{next(_NUMBERS)}")
-            self.address = {name: self._tracker[name] for name in exports}
+
+def _by_llvm(
+    objects: Sequence[bytes], target: Target, exports: Sequence[str], imports: Mapping[str, int]
+) -> Any:
+    """LLVM's tracker of the code (ORC, JITLink); what it cannot do is its error."""
+    import llvmlite.binding as llvm
+
+    with LINKING:
+        session = _SESSIONS.get(target)
+        if session is None:
+            session = llvm.create_lljit_compiler(target.machine(), use_jit_link=True)
+            _SESSIONS[target] = session
+        builder = llvm.JITLibraryBuilder()
+        for obj in objects:
+            builder = builder.add_object_img(obj)
+        for name, address in imports.items():
+            builder = builder.import_symbol(name, address)
+        for name in exports:
+            builder = builder.export_symbol(name)
+        return builder.link(session, f"glassgrad{next(_NUMBERS)}")

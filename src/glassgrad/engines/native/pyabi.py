@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import weakref
 from functools import cache
 from typing import Any
 
@@ -125,7 +126,21 @@ def scalar_type(dtype: np.dtype[Any]) -> str:
     return f"scalar_{dtype.kind}{dtype.itemsize}"
 
 
-_IMMORTAL: list[Any] = []  # method definitions: a builtin may outlive the program that made it
+class _MethodDef(ctypes.Structure):
+    """What Python knows of a builtin; it reads it until the builtin has gone."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )  # fmt: skip
+
+
+_USED: dict[weakref.ref[Any], _MethodDef] = {}  # a builtin may outlive the program that made it
+_FREE: list[_MethodDef] = []  # never given back: a builtin that goes reads its own once more
+
+
+def _gone(builtin: weakref.ref[Any]) -> None:
+    _FREE.append(_USED.pop(builtin))
 
 
 def builtin(address: int, receiver: Any, name: str, keeps: Any) -> Any:
@@ -133,18 +148,16 @@ def builtin(address: int, receiver: Any, name: str, keeps: Any) -> Any:
 
     It holds `keeps` (in the place of its module) for as long as it lives: the owner of the code.
     """
-
-    class MethodDef(ctypes.Structure):
-        _fields_ = (
-            ("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int),
-            ("doc", ctypes.c_char_p),
-        )  # fmt: skip
-
-    definition = MethodDef(name.encode(), address, METH_FASTCALL_KEYWORDS, b"A compiled program.")
-    _IMMORTAL.append(definition)
+    try:
+        definition = _FREE.pop()
+    except IndexError:
+        definition = _MethodDef(flags=METH_FASTCALL_KEYWORDS, doc=b"A compiled program.")
+    definition.name, definition.code = name.encode(), address
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype, new.argtypes = (
         ctypes.py_object,
         [ctypes.c_void_p, ctypes.py_object, ctypes.py_object],
     )
-    return new(ctypes.addressof(definition), receiver, keeps)
+    made = new(ctypes.addressof(definition), receiver, keeps)
+    _USED[weakref.ref(made, _gone)] = definition
+    return made

@@ -89,7 +89,7 @@ FAMILIES = ("x86_64", "amd64", "aarch64", "arm64")
 def absence() -> str | None:
     """Why there is no native engine on this machine; None where there is one."""
     try:
-        triple = _assembler().get_process_triple()
+        triple = _llvm().get_process_triple()
     except (ImportError, OSError) as error:
         return f"llvmlite, which assembles machine code, cannot be imported ({error})"
     if triple.startswith(FAMILIES):
@@ -98,18 +98,25 @@ def absence() -> str | None:
 
 
 @cache
-def _assembler() -> Any:
+def _llvm() -> Any:
+    """LLVM as far as it tells of itself and of this machine, which needs no assembler."""
     import llvmlite.binding as llvm
 
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
     survive_forks()
     return llvm
 
 
 @cache
+def _assembler() -> Any:
+    llvm = _llvm()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return llvm
+
+
+@cache
 def _host() -> Target:
-    llvm = _assembler()
+    llvm = _llvm()
     triple = llvm.get_process_triple()
     found = dict(llvm.get_host_cpu_features())
     features = ",".join(("+" if on else "-") + name for name, on in sorted(found.items()))
@@ -166,7 +173,7 @@ def _object(machine: Any, module: Any) -> bytes:
 
 def llvm_version() -> str:
     """LLVM's version and llvmlite's, part of every cache key."""
-    llvm = _assembler()
+    llvm = _llvm()
     import llvmlite
 
     return f"{'.'.join(map(str, llvm.llvm_version_info))} {llvmlite.__version__}"
