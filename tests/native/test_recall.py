@@ -77,6 +77,42 @@ def test_a_later_process_plans_nothing(tmp_path):
     assert found[0][1:] == found[1][1:]
 
 
+slowed = gg.custom_rule(np.sin, vjp=lambda g, y, x: 0.1 * g * np.cos(x))
+
+AS_TRACED = {
+    "a naive formula and its gradient": gg.value_and_grad(
+        lambda x: np.sum(np.log(1 + np.exp(x * 300)))
+    ),
+    "a rule of its own": lambda x: np.sum(slowed(x)),
+    "a gradient by such a rule": gg.value_and_grad(lambda x: np.sum(slowed(x))),
+    "a look at values": lambda x: np.sum(x) * 2 if np.max(x) > 1 else np.sum(x),
+    "an array that is no argument": lambda x: gg.grad(lambda w, t: np.sum(np.tanh(w * t)))(
+        x, TABLE
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AS_TRACED)
+def test_a_graph_is_found_as_it_was_traced(what, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    f = AS_TRACED[what]
+    first, again = gg.jit(f), gg.jit(f)
+    expected = first(X)
+    planless(monkeypatch)
+    rewritten = []
+    real = program_module.finish
+    monkeypatch.setattr(program_module, "finish", lambda y: rewritten.append(y) or real(y))
+    assert str(again(X)) == str(expected)
+    assert not rewritten
+
+
+def test_a_graph_as_traced_has_another_name_than_a_finished_one():
+    outputs, inputs = graph()
+    names = {name_of(outputs, inputs, {}, Target.host(), raw=raw) for raw in (None, 0, 1, 2)}
+    assert len(names) == 4
+
+
 def test_what_was_recalled_reports_as_what_was_planned(cache):
     first, again = (NativeProgram(*graph(), cache=cache) for _ in range(2))
     lines, recalled_lines = (p.report().splitlines() for p in (first, again))

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from glassgrad.graph.dtype import DType
-from glassgrad.graph.family import Elementwise
+from glassgrad.graph.family import Alias, Elementwise
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Const, Input, Node
 from glassgrad.graph.op import Op
@@ -70,6 +70,8 @@ def _digest(outputs: Sequence[Node], inputs: Sequence[Node]) -> Any:
 
 def _said(op: Op) -> str:
     """An op by its name and parameters."""
+    if isinstance(op, Alias):
+        return op.name  # each has a serial of its own, and here a number
     kind = type(op).__module__ if not isinstance(op, Elementwise) else op.math.__module__
     if not kind.startswith(("glassgrad.graph.", "glassgrad.ops.")):
         raise _NoDigest

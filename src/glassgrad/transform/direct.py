@@ -79,13 +79,17 @@ def native_call(
     receiver: Callable[..., Any],
     donated: dict[int, int],
     budget: int | None,
+    raw: int,
 ) -> tuple[Program, Callable[..., Any]]:
-    """The program, and its builtin, which gives calls of another signature to the receiver."""
+    """The program, and its builtin, which gives calls of another signature to the receiver.
+
+    The outputs are not finished, and the first `raw` of them not stable.
+    """
     from glassgrad.engines.native.program import NativeProgram
 
     program = NativeProgram(
         outputs, inputs, signature=signature_of(outputs, inputs, call, takes), receiver=receiver,
-        donated=donated, budget=budget,
+        donated=donated, budget=budget, raw=raw,
     )  # fmt: skip
     return program, program.fast
 

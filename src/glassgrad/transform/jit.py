@@ -19,10 +19,10 @@ from glassgrad.engines.program import Program
 from glassgrad.graph.dtype import as_dtype
 from glassgrad.graph.errors import CalculusError, EngineError
 from glassgrad.graph.function import Function as Body
-from glassgrad.graph.node import ACTIVE, Guard, Input, Node, Trace, constant, new_input
-from glassgrad.graph.traverse import substitute, topological_order
-from glassgrad.rewrite.pipeline import finish, stabilise
+from glassgrad.graph.node import ACTIVE, Guard, Node, Trace, new_input
+from glassgrad.rewrite.pipeline import finish
 from glassgrad.transform.anew import MANY, Change, Course, changes, warn_of_many
+from glassgrad.transform.closed import closed, stable
 from glassgrad.transform.direct import direct_call, native_call, takes
 from glassgrad.transform.donate import (
     Chosen,
@@ -116,8 +116,9 @@ class Jit:
         self.engine = present(self.engine)
         traced = self._trace(leaves, tree)
         if self.check:
-            self._check_again(leaves, tree, *traced[:2])
-            self._check_engines(arrays, *traced[:2])
+            checked = traced[0], stable(traced[1], traced[0], traced[3])
+            self._check_again(leaves, tree, *checked)
+            self._check_engines(arrays, *checked)
         with _making:
             for known in group[tried:]:  # made by another thread meanwhile
                 values = known.program(arrays)
@@ -139,8 +140,8 @@ class Jit:
             return known.program(arrays)
         except UnexplainedError as failed:
             error = failed
-        inputs, outputs, *_ = self._trace(leaves, tree)
-        raise error.explained(finish(outputs), inputs, arrays)
+        inputs, outputs, _, trace = self._trace(leaves, tree)
+        raise error.explained(finish(stable(outputs, inputs, trace)), inputs, arrays)
 
     def prepare(self, *args: Any, **kwargs: Any) -> Jit:
         """Compiles for arguments like these without running, to read `report` first; itself."""
@@ -178,9 +179,9 @@ class Jit:
 
         def again(shapes: Sequence[Shape] | None) -> Graph | None:
             traced = self._trace(leaves, tree, shapes)
-            return None if any(g.node.bound for g in traced[3].guards) else _finished(*traced[:3])
+            return None if any(g.node.bound for g in traced[3].guards) else _finished(*traced)
 
-        graph = _finished(inputs, outputs, result)
+        graph = _finished(inputs, outputs, result, trace)
         wanted = Wanted(
             self._donated(leaves, tree, inputs, result, outputs), label_of(self.f),
             direct_call(leaves, tree, result, ()), takes(leaves), self._receiver(),
@@ -208,14 +209,19 @@ class Jit:
         result: Tree, trace: Trace,
     ) -> Specialisation:  # fmt: skip
         guards = [g for g in trace.guards if g.node.bound]
-        final = finish([*outputs, *_closed([g.node for g in guards], inputs, trace)])
+        looked_at = closed([g.node for g in guards], inputs, trace)
         direct = self.engine == "native" and all(g.node.shape == () for g in guards)
         if direct and (call := direct_call(leaves, tree, result, guards)):
             donated = {} if guards else self._donated(leaves, tree, inputs, result, outputs)
+            raw = len(outputs)
+            if closed(outputs, inputs, trace) != outputs:  # laws see variables there, not arrays
+                outputs, raw = stable(outputs, inputs, trace), 0
             program, self.__call__ = native_call(
-                final, inputs, call, takes(leaves), self._receiver(), donated, self.budget
-            )
+                [*outputs, *looked_at], inputs, call, takes(leaves), self._receiver(), donated,
+                self.budget, raw,
+            )  # fmt: skip
         else:
+            final = finish([*stable(outputs, inputs, trace), *looked_at])
             program = ENGINES[self.engine](final, inputs, self.budget)
         trace.root().values.clear()  # the program outlives the arrays that it was traced with
         observed = tuple(np.asarray(g.value) for g in guards)
@@ -252,8 +258,9 @@ class Jit:
     def _trace(
         self, leaves: Sequence[Any], tree: Tree, shapes: Sequence[Shape] | None = None
     ) -> tuple[list[Node], list[Node], Tree, Trace]:
-        """The graph of a call; with `shapes` that of arrays of these shapes, whose values nobody
-        knows.
+        """The graph of a call, as the function returned it: not stable yet, nor closed.
+
+        With `shapes` it is that of arrays of these shapes, whose values nobody knows.
         """
         trace = Trace()
         names = leaf_names(self.f, tree)
@@ -275,15 +282,14 @@ class Jit:
         with tracing(trace):
             returned = self.f(*args, **kwargs)
         found, result = flatten(returned)
-        outputs = stabilise([as_node(v, trace) for v in found])
-        return inputs, _closed(outputs, inputs, trace.root()), result, trace.root()
+        return inputs, [as_node(v, trace) for v in found], result, trace.root()
 
     def _check_again(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node]
     ) -> None:
         """Trace once more: a program that drew numbers or read a changing global differs."""
-        again, others, _, _ = self._trace(leaves, tree)
-        if Body(inputs, outputs) != Body(again, others):
+        again, others, _, trace = self._trace(leaves, tree)
+        if Body(inputs, outputs) != Body(again, stable(others, again, trace)):
             raise CalculusError(
                 f"gg.jit(check=True): two traces of {label_of(self.f)} differ, so something that "
                 "changes would be frozen into the program: draw random numbers by gg.random with a "
@@ -316,21 +322,8 @@ class Jit:
         return "\n".join(lines)
 
 
-def _finished(inputs: list[Node], outputs: list[Node], result: Tree) -> Graph:
-    return Graph(inputs, finish(outputs), result)
-
-
-def _closed(nodes: Sequence[Node], inputs: Sequence[Node], trace: Trace) -> list[Node]:
-    """The nodes with arrays that an inner transform was given, and no argument holds, as constants.
-
-    `gg.grad(f)(w, x)` makes a variable of x even where x is no argument of the compiled function.
-    """
-    free = {
-        node: constant(trace, trace.values[node])
-        for node in topological_order(nodes, set(inputs))
-        if isinstance(node.op, Input) and node in trace.values
-    }
-    return substitute(nodes, free) if free else list(nodes)
+def _finished(inputs: list[Node], outputs: list[Node], result: Tree, trace: Trace) -> Graph:
+    return Graph(inputs, finish(stable(outputs, inputs, trace)), result)
 
 
 def _as_array(leaf: Any) -> Any:

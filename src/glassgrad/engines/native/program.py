@@ -41,6 +41,7 @@ from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.engines.native.units import assembled
 from glassgrad.graph.errors import GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
+from glassgrad.rewrite.pipeline import finish, stabilise
 from glassgrad.version import __version__
 
 _PART = 256
@@ -54,6 +55,9 @@ class NativeProgram(Calling):
     (read-only, of another layout, or in the memory of another argument) is copied first.
 
     A call needs at most `budget` bytes besides its arguments: values are computed again for that.
+
+    With `raw` the outputs are as they were traced, and are finished here, the first `raw` of them
+    made stable before: a kernel that is recalled does without.
     """
 
     fast: Callable[..., Any]
@@ -63,9 +67,11 @@ class NativeProgram(Calling):
         cache: ObjectCache | None = None, signature: Signature | None = None,
         receiver: Callable[..., Any] | None = None, name: str = "step",
         donated: Mapping[int, int] | None = None, budget: int | None = None,
+        raw: int | None = None,
     ) -> None:  # fmt: skip
         started = time.perf_counter()
-        self.outputs, self.inputs, self.name = list(outputs), list(inputs), name
+        self._given, self._raw = list(outputs), raw
+        self.inputs, self.name = list(inputs), name
         self.takes, self.gives = Slot.of(inputs), Slot.of(outputs)
         self.target = target or Target.host()
         for node in inputs:
@@ -86,7 +92,7 @@ class NativeProgram(Calling):
         if len(set(self.donated.values())) < len(self.donated):
             raise GraphError(f"two outputs cannot be in the memory of one input: {self.donated}")
         for o, i in self.donated.items():
-            y, x = self.outputs[o], self.inputs[i]
+            y, x = self._given[o], self.inputs[i]
             if (y.shape, y.dtype) != (x.shape, x.dtype):
                 raise ShapeError(
                     f"output {o} is {y.dtype}{list(y.shape)} and cannot be in the memory of input "
@@ -95,12 +101,19 @@ class NativeProgram(Calling):
 
     # -- planning -------------------------------------------------------------
 
+    @cached_property
+    def outputs(self) -> list[Node]:
+        """The nodes that it computes, ready to run."""
+        if self._raw is None:
+            return self._given
+        stable = stabilise(self._given[: self._raw])
+        return finish([*stable, *self._given[self._raw :]])
+
     def _made(self) -> Made:
         """The kernel: recalled by its graph, or planned and emitted."""
-        keeps = self.cache.folder is not None
-        graph = self.outputs, self.inputs, self.donated, self.target, self.budget
-        name = name_of(*graph) if keeps else None
-        found = recalled(self.cache, name, self.outputs)
+        graph = self._given, self.inputs, self.donated, self.target, self.budget, self._raw
+        name = None if self.cache.folder is None else name_of(*graph)
+        found = recalled(self.cache, name, self._given)
         if found is not None and outside.missing(found.foreign):
             found = None
         self.cache_hit = found is not None
@@ -120,7 +133,7 @@ class NativeProgram(Calling):
             constants,
         )  # fmt: skip
         names = [key(u.text, self.target, __version__, u.level) for u in code.units]
-        remember(self.cache, name, made, names, self.outputs)
+        remember(self.cache, name, made, names, self._given)
         return made
 
     @cached_property
@@ -138,7 +151,7 @@ class NativeProgram(Calling):
 
     def _results(self) -> int:
         """The bytes of results that are fresh arrays."""
-        fresh = (n for o, n in enumerate(self.outputs) if o not in self.donated)
+        fresh = (n for o, n in enumerate(self._given) if o not in self.donated)
         return sum(n.size * n.dtype.itemsize for n in fresh)
 
     @property

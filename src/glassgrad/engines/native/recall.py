@@ -76,13 +76,16 @@ def _settings() -> list[tuple[str, str, Any]]:
 
 def name_of(
     outputs: Sequence[Node], inputs: Sequence[Node], donated: Mapping[int, int], target: Target,
-    budget: int | None = None,
+    budget: int | None = None, raw: int | None = None,
 ) -> str | None:  # fmt: skip
-    """The name of a kernel's record; None where it cannot be known again."""
+    """The name of a kernel's record; None where it cannot be known again.
+
+    With `raw` the outputs are still to be finished, the first so many to be made stable.
+    """
     code, graph = _sources(), digest(outputs, inputs)
     if code is None or graph is None:
         return None
-    text = repr((code, graph, sorted(donated.items()), target, budget, _settings()))
+    text = repr((code, graph, sorted(donated.items()), target, budget, raw, _settings()))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
