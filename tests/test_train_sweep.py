@@ -34,14 +34,16 @@ def test_a_pass_is_the_same_steps_on_the_same_batches(engine):
     x, y, leaves = problem()
     passed = Sweep(step, (x, y), 8, engine)
     *_, (found, done, mean, rate) = passed.run(leaves, np.random.default_rng(3))
-    wanted, losses = leaves, []
+    wanted, losses, sizes = leaves, [], []
     for batch in batches((x, y), 8, np.random.default_rng(3)):
         wanted, loss, _ = step(wanted, *batch)
         losses.append(loss)
-    assert done == len(losses) == passed.batches == 12 and rate == 0.1
+        sizes.append(len(batch[0]))
+    assert sizes == [8] * 12 + [7]
+    assert done == len(losses) == passed.batches == 13 and rate == 0.1
     assert found[0] == pytest.approx(wanted[0], rel=1e-5)
-    assert found[1] == 12 and found[2] is True
-    assert mean == pytest.approx(np.mean(losses), rel=1e-5)
+    assert found[1] == 13 and found[2] is True
+    assert mean == pytest.approx(np.average(losses, weights=sizes), rel=1e-5)
     assert (leaves[0] == 0).all()  # the caller's arrays are left alone
 
 
@@ -56,8 +58,21 @@ def test_how_batches_are_dealt_out_to_calls_changes_no_bit(engine, monkeypatch):
             stops = list(passed.run(leaves, np.random.default_rng(3)))
         results.append((len(stops), stops[-1]))
     (many, one), (few, other) = results
-    assert many == 12 and few < 12
+    assert many == 13 and few < 12
     assert one[0][0].tobytes() == other[0][0].tobytes() and one[2] == other[2]
+
+
+@pytest.mark.parametrize(("rows", "programs"), [(104, 1), (103, 1), (7, 1)])
+def test_a_short_last_batch_compiles_nothing_anew(rows, programs):
+    x, y, leaves = problem(rows)
+    passed = Sweep(step, (x, y), 8, "native")
+    generator = np.random.default_rng(3)
+    for _ in range(3):
+        for reached in passed.run(leaves, generator):
+            leaves = reached.leaves
+    assert leaves[1] == 3 * passed.batches
+    assert f"{programs} programs" in repr(passed._several)
+    assert "anew" not in passed._several.report()
 
 
 def test_rows_in_any_layout():

@@ -118,6 +118,74 @@ CASES: dict[str, tuple[Callable[..., Any], Sequence[Callable[[int], np.ndarray]]
 }  # fmt: skip
 
 
+def norm_rule() -> Callable[..., Any]:
+    """A mean of squares with a rule of its own."""
+    return gg.custom_rule(
+        lambda v: np.mean(v**2), vjp=lambda g, _, v: g * 2 * v / v.shape[0] / v.shape[1]
+    )
+
+
+def step(w: Any, x: Any) -> Any:
+    """A step that divides by what depends on the rows, and never cancels against a 2."""
+    return w - gg.grad(lambda w: np.sum((x @ w) ** 2) / (3 * len(x) + 0.7))(w)
+
+
+# Numbers that depend on the size, in the bodies of loops, branches and calls.
+CASES |= {
+    "until, divided": (
+        lambda x: gg.while_loop(
+            lambda c: c[1] < len(x) / 100 + 3, lambda c: (step(c[0], x), c[1] + 1), (W[11,][:6], 0)
+        )[0],
+        [real(6)],
+    ),
+    "steps, divided": (
+        lambda x: gg.grad(
+            lambda w: np.sum(
+                gg.scan(lambda w, _: (step(w, x), np.sum(x @ w) / (len(x) + 0.7)), w, length=4)[1]
+            )
+        )(W[11,][:6]),
+        [real(6)],
+    ),
+    "either, divided": (
+        lambda x: gg.grad(
+            lambda x: gg.cond(
+                np.sum(x) > 0, lambda v: np.mean(np.tanh(v)), lambda v: np.mean(v) * len(v), x
+            )
+        )(x),
+        [real(6)],
+    ),
+    "loops in loops": (
+        lambda x: gg.while_loop(
+            lambda c: c[1] < 3,
+            lambda c: (
+                gg.scan(
+                    lambda w, k: (gg.cond(k > 1, lambda w: step(w, x), lambda w: w / len(x), w), k),
+                    c[0], np.arange(4.0),
+                )[0],
+                c[1] + 1,
+            ),
+            (W[11,][:6], 0),
+        )[0],
+        [real(6)],
+    ),
+    "twice the same": (
+        lambda x: [gg.scan(lambda w, _: (step(w, x), w), v, length=3)[0] for v in W[40, 6][:2]],
+        [real(6)],
+    ),
+    "computed again": (
+        lambda x: gg.value_and_grad(
+            lambda w: np.mean(gg.remat(lambda v: np.tanh(v @ W[6, 11] / len(v)))(x * w) ** 2)
+        )(W[11,][:6]),
+        [real(6)],
+    ),
+    "a rule of its own": (lambda x: gg.value_and_grad(norm_rule())(x), [real(6)]),
+    "a rule inside": (
+        lambda x: gg.scan(lambda w, _: (w - gg.grad(norm_rule())(w * x), 0), x, length=2)[0],
+        [real(6)],
+    ),
+}  # fmt: skip
+
+
 def flat(result: Any) -> list[np.ndarray]:
     """The arrays of a result."""
     if isinstance(result, (tuple, list)):

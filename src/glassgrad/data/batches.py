@@ -1,4 +1,4 @@
-"""Mini-batches: equal pieces of arrays in a seeded random order."""
+"""Mini-batches: pieces of arrays in a seeded random order, equal but for the last."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ def count_rows(arrays: Sequence[np.ndarray]) -> int:
     return lengths[0]
 
 
-def batch_order(rows: int, size: int, generator: np.random.Generator) -> np.ndarray:
-    """The rows of each batch of a pass, in a new order: one row of numbers for each batch.
+def batch_order(
+    rows: int, size: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of each batch of a pass, in a new order: a column of numbers for each full batch.
 
-    All batches have `size` rows (all of them where there are fewer), so that one compiled step
-    serves them all; the rows that do not fill a batch are left out of this pass, and others of the
-    next.
+    The rows that do not fill a batch are the short last one: a vector, empty where all are full.
 
-    >>> batch_order(5, 2, np.random.default_rng(0)).shape
-    (2, 2)
+    >>> full, last = batch_order(7, 3, np.random.default_rng(0))
+    >>> full.shape, last.shape
+    ((3, 2), (1,))
     """
-    size = min(size, rows)
     count = rows // size
-    return generator.permutation(rows)[: count * size].reshape(count, size)
+    order = generator.permutation(rows)
+    return order[: count * size].reshape(count, size).T, order[count * size :]
 
 
 def batches(
     arrays: Sequence[np.ndarray], size: int, generator: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Shuffled batches; see `batch_order`.
+    """Shuffled batches, of which the last may be short: every row is in one of them.
 
     >>> x = np.arange(5)
     >>> [b.shape for (b,) in batches([x], 2, np.random.default_rng(0))]
-    [(2,), (2,)]
+    [(2,), (2,), (1,)]
     """
-    for chosen in batch_order(count_rows(arrays), size, generator):
+    full, last = batch_order(count_rows(arrays), size, generator)
+    for chosen in (*full.T, *([last] if last.size else [])):
         yield tuple(a[chosen] for a in arrays)

@@ -32,7 +32,8 @@ def pairs(
 ) -> Pairs:
     """The pairs of nodes of two graphs whose numbers are related by `at`; `known` are the inputs'.
 
-    A constant may have another value. `UnlikeError` where anything else differs.
+    A constant may have another value, in the body of a loop or a branch too. `UnlikeError` where
+    anything else differs.
 
     >>> from glassgrad.graph.node import Trace, new_input
     >>> import glassgrad.ops
@@ -62,7 +63,7 @@ def _alike(a: Node, b: Node, at: Extent, found: Pairs) -> bool:
     """Whether two nodes are, their operands apart."""
     if type(a.op) is not type(b.op) or len(a.inputs) != len(b.inputs) or a.dtype != b.dtype:
         return False
-    if not _same(a.shape, b.shape, at) or not _same(a.outputs, b.outputs, at):
+    if not _same_shape((a.shape, a.outputs), (b.shape, b.outputs), at):
         return False
     if isinstance(a.op, Input):
         return a is b
@@ -70,7 +71,7 @@ def _alike(a: Node, b: Node, at: Extent, found: Pairs) -> bool:
         if not _equal(a, b):
             found.constants.append(a)
         return True
-    return _same_op(a.op, b.op, at)
+    return _same_op(a.op, b.op, at, found)
 
 
 def _equal(a: Node, b: Node) -> bool:
@@ -78,11 +79,13 @@ def _equal(a: Node, b: Node) -> bool:
     return x.shape == y.shape and x.tobytes() == y.tobytes()
 
 
-def _same_op(a: Op, b: Op, at: Extent) -> bool:
-    return _same(a.parameters(), b.parameters(), at) if a.fields else a == b
+def _same_op(a: Op, b: Op, at: Extent, found: Pairs) -> bool:
+    if a.name == b.name == "alias":  # each has a serial of its own
+        return True
+    return _same(a.parameters(), b.parameters(), at, found) if a.fields else a == b
 
 
-def _same(a: Any, b: Any, at: Extent) -> bool:
+def _same(a: Any, b: Any, at: Extent, found: Pairs) -> bool:
     """Whether two parameters are related as numbers are."""
     if type(a) is not type(b):
         return False
@@ -90,14 +93,18 @@ def _same(a: Any, b: Any, at: Extent) -> bool:
         return at(a) == b
     if isinstance(a, tuple):
         a = cast("tuple[Any, ...]", a)
-        return len(a) == len(b) and all(_same(x, y, at) for x, y in zip(a, b))
+        return len(a) == len(b) and all(_same(x, y, at, found) for x, y in zip(a, b))
     if isinstance(a, Function):
-        return _same_function(a, b, at)
+        return _same_function(a, b, at, found)
     return bool(a == b)
 
 
-def _same_function(a: Function, b: Function, at: Extent) -> bool:
-    """Whether two bodies are; their constants must be equal."""
+def _same_shape(a: Any, b: Any, at: Extent) -> bool:
+    return _same(a, b, at, Pairs({}))
+
+
+def _same_function(a: Function, b: Function, at: Extent, outer: Pairs) -> bool:
+    """Whether two bodies are; their constants that differ join those of the graph around them."""
     if len(a.order) != len(b.order) or len(a.params) != len(b.params):
         return False
     found = Pairs({})
@@ -106,14 +113,25 @@ def _same_function(a: Function, b: Function, at: Extent) -> bool:
         if isinstance(x.op, Input):
             if x not in a.params or y not in b.params or a.params.index(x) != b.params.index(y):
                 return False
-            if not _same((x.shape,), (y.shape,), at) or x.dtype != y.dtype:
+            if not _same_shape(x.shape, y.shape, at) or x.dtype != y.dtype:
                 return False
-        elif not _alike(x, y, at, found) or found.constants:
+        elif not _alike(x, y, at, found):
             return False
         found[x] = y
         if [number[found[i]] for i in x.inputs] != [number[i] for i in y.inputs]:
             return False
-    return [found[y] for y in a.outputs] == list(b.outputs)
+    if [found[y] for y in a.outputs] != list(b.outputs):
+        return False
+    return all(_joined(c, found[c], outer) for c in found.constants)
+
+
+def _joined(a: Node, b: Node, outer: Pairs) -> bool:
+    """Notes a constant of a body; one body may stand in several places, with the same numbers."""
+    if a in outer:
+        return _equal(outer[a], b)
+    outer[a] = b
+    outer.constants.append(a)
+    return True
 
 
 __all__ = ["Pairs", "UnlikeError", "pairs"]

@@ -88,7 +88,7 @@ def train_images(task: ImageTask, options: ImageOptions, watch: Watcher | None =
     inputs = math.prod(task.images.shape)
     sizes = [inputs, *options.hidden, len(task.classes)]
     network = MLP.init(sizes, key=random.key(options.seed))
-    steps = max(1, len(task.parts.train) // options.batch)
+    steps = max(1, -(-len(task.parts.train) // options.batch))
     epochs = options.epochs or min(300, max(12, STEPS // steps))
     opt = Adam(lr=Cosine(options.lr, steps=epochs * steps, final=options.lr / 100))
     trainer = Trainer(network, class_loss, opt, engine=options.engine)

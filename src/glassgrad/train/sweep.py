@@ -40,16 +40,18 @@ class Sweep:
 
     `step(leaves, *batch)` gives the new leaves, the loss and the learning rate. It becomes the body
     of a loop that takes the rows of each batch by their numbers, so no batch is ever built in
-    Python. Leaves that are truth values are structure: they stay what they are.
+    Python. Where the last batch is short, the one program is for batches of every size. Leaves that
+    are truth values are structure: they stay what they are.
     """
 
     def __init__(self, step: Step, data: Sequence[np.ndarray], size: int, engine: str) -> None:
         self.rows = count_rows(data)
         self.size = min(size, self.rows)
-        self.batches = self.rows // self.size
+        self.batches = -(-self.rows // self.size)
         self.data = tuple(np.ascontiguousarray(a) for a in data)
         self._step = step
-        self._several = jit(self._loop, engine=engine, donate="moving")
+        batch = "order" if self.rows % self.size else ()
+        self._several = jit(self._loop, engine=engine, donate="moving", batch=batch)
         self._at_once = 1
 
     def run(self, leaves: Leaves, generator: np.random.Generator) -> Iterator[Reached]:
@@ -58,20 +60,25 @@ class Sweep:
         The leaves that are passed in are never changed; those that come out
         are, by going on.
         """
-        order = batch_order(self.rows, self.size, generator)
         fixed, moving = _parted(leaves)
         moving = tuple(np.array(leaf) for leaf in moving)
-        total, rate, done = np.float64(0), np.float64(0), 0
-        while done < self.batches:
-            stop = min(done + self._at_once, self.batches)
-            started = time.perf_counter()
-            with interrupts_held():
-                moving, total, rate = self._several(
-                    fixed, moving, total, rate, np.int64(done), np.int64(stop), order, *self.data
-                )
-            self._pace(stop - done, time.perf_counter() - started)
-            done = stop
-            yield Reached(_joined(fixed, moving), done, float(total) / done, float(rate))
+        rate, done, seen, summed = np.float64(0), 0, 0, 0.0  # rows, and the sum of their losses
+        for order, count in _blocks(*batch_order(self.rows, self.size, generator)):
+            total, begun = np.float64(0), 0
+            while begun < count:
+                stop = min(begun + self._at_once, count)
+                started = time.perf_counter()
+                with interrupts_held():
+                    moving, total, rate = self._several(
+                        fixed, moving, total, rate, np.int64(begun), np.int64(stop), order,
+                        *self.data,
+                    )  # fmt: skip
+                self._pace(stop - begun, time.perf_counter() - started)
+                begun = stop
+                loss = (summed + float(total) * len(order)) / (seen + begun * len(order))
+                yield Reached(_joined(fixed, moving), done + begun, loss, float(rate))
+            done, seen = done + count, seen + count * len(order)
+            summed += float(total) * len(order)
 
     def _pace(self, count: int, seconds: float) -> None:
         """Chooses how many batches the next call takes; a first call is mostly compilation."""
@@ -86,13 +93,21 @@ class Sweep:
 
         def one(carry: Any) -> Any:
             i, moving, total, _ = carry
-            rows = order[i]
+            rows = order[:, i]
             batch = (np.take(a, rows, axis=0) for a in data)
             new, loss, rate = self._step(_joined(fixed, moving), *batch)
             return i + 1, _parted(new)[1], total + loss, rate
 
         _, *found = while_loop(lambda carry: carry[0] < stop, one, (start, moving, total, rate))
         return tuple(found)  # pyright: ignore
+
+
+def _blocks(full: np.ndarray, last: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Orders and how many of their columns are batches; those of the last are copies of one."""
+    batches = full.shape[1]
+    yield np.ascontiguousarray(full), batches
+    if last.size:
+        yield np.repeat(last[:, None], batches, axis=1), 1
 
 
 def _parted(leaves: Leaves) -> tuple[Leaves, Leaves]:

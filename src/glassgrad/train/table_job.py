@@ -140,7 +140,7 @@ def plan(rows: int, options: TableOptions) -> Pace:
     Pace(batch=16, epochs=666, patience=99)
     """
     batch = options.batch or min(128, max(16, 2 ** int(np.log2(max(rows, 1) / 64 + 1))))
-    steps = max(1, rows // batch)
+    steps = max(1, -(-rows // batch))
     epochs = options.epochs or min(1000, max(100, STEPS // steps))
     return Pace(batch, epochs, options.patience or max(15, 3 * epochs // 20))
 

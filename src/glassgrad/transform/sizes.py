@@ -17,7 +17,7 @@ import numpy as np
 
 from glassgrad.graph.alike import Pairs, UnlikeError, pairs
 from glassgrad.graph.node import Const, Node, new_input
-from glassgrad.graph.traverse import substitute
+from glassgrad.rewrite.lift import lift
 from glassgrad.transform.direct import signature_of
 from glassgrad.transform.tree import Tree
 
@@ -220,8 +220,9 @@ def _made(examples: Sequence[Extents], graphs: Sequence[Graph], wanted: Wanted) 
         (first, graphs[0], same.constants),
         (second, graphs[1], [same[c] for c in same.constants]),
     ):
-        inputs = {c: new_input(c.trace, "constant", c.shape, c.dtype) for c in constants}
-        outputs = substitute(graph.outputs, inputs)
+        trace = graph.outputs[0].trace.root()
+        inputs = {c: new_input(trace, "constant", c.shape, c.dtype) for c in constants}
+        outputs = lift(graph.outputs, inputs)
         opened.append(Example(outputs, [*graph.inputs, *inputs.values()], extents))
     donated, name, call, takes, receiver = wanted
     signature = None

@@ -146,7 +146,7 @@ def _repeat(p: Planner, node: Node, results: list[Buffer]) -> None:
             whole = Strided.contiguous(x.shape)
             p.append(Loop([node], [Store(p.whole(x), result, whole)]))
         return
-    params, outputs = lowered(op.body)
+    params, outputs = lowered(op.body, p.extents)
     if spins(params, outputs):
         outputs = shortened(outputs)
         turns = (op.length, op.carries, op.rows)
@@ -169,7 +169,7 @@ def _block() -> Buffer:
 
 def _inside(p: Planner, body: Function) -> list[Step]:
     """The steps of a function that a step holds."""
-    params, outputs = lowered(body)
+    params, outputs = lowered(body, p.extents)
     return p.inside(outputs, params).plan()
 
 
@@ -189,8 +189,8 @@ def _until(p: Planner, node: Node, results: list[Buffer]) -> None:
     operands = [p.contiguous(x) for x in node.inputs]
     if _in_registers(p, node, operands, results):
         return
-    params, outputs = lowered(op.body)
-    asking, answer = lowered(op.test)
+    params, outputs = lowered(op.body, p.extents)
+    asking, answer = lowered(op.test, p.extents)
     moving = [i for i in range(op.carries) if outputs[i] is not params[i]]
     order = moving + [i for i in range(len(params)) if i not in moving]
     for i in set(range(op.carries)) - set(moving):

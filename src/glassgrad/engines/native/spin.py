@@ -21,6 +21,7 @@ from glassgrad.engines.native.emit import I1, Value, of_dtype
 from glassgrad.engines.native.emit import Function as Builder
 from glassgrad.engines.native.expand import expanded
 from glassgrad.engines.native.expression import Buffer
+from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.interrupt import pulse, turns
 from glassgrad.engines.native.reduction import CHAINS, KINDS
 from glassgrad.engines.native.repeat import goes_on
@@ -51,9 +52,9 @@ def spins(params: Sequence[Node], outputs: Sequence[Node]) -> bool:
     return _elements(order) <= _MOST and all(_fits(n) for n in order)
 
 
-def lowered(body: Function) -> tuple[list[Node], list[Node]]:
+def lowered(body: Function, extents: Extents = NONE) -> tuple[list[Node], list[Node]]:
     """The parameters of a function, and its outputs in terms that steps are planned from."""
-    return list(body.params), expanded(finish(body.outputs))
+    return list(body.params), expanded(finish(body.outputs), extents)
 
 
 def _elements(order: Sequence[Node]) -> int:
