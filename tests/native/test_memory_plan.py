@@ -81,6 +81,21 @@ def test_a_plan_that_does_not_fit_is_refused(monkeypatch):
     small(x[:10], ws)
 
 
+def test_a_refusal_names_the_user_s_line_of_what_was_written_out(monkeypatch):
+    monkeypatch.setattr(memory, "limits", lambda: iter([(1 << 27, "the test")]))
+    with pytest.raises(PlanTooLargeError) as caught:
+        gg.jit(lambda x: np.broadcast_to(x, (1 << 40, 1 << 10)).sum())(1.0)
+    told = [line for line in str(caught.value).splitlines() if " of reduce" in line]
+    assert told
+    assert all("test_memory_plan.py" in line for line in told)
+
+
+def test_a_refusal_says_where_it_is_the_result_that_is_large(monkeypatch):
+    monkeypatch.setattr(memory, "limits", lambda: iter([(1 << 27, "the test")]))
+    with pytest.raises(PlanTooLargeError, match="It is what the function returns"):
+        gg.jit(lambda x: np.outer(x, x))(np.ones(6000))
+
+
 def test_limits_of_this_machine_are_found():
     found = {whose: left for left, whose in limits()}
     assert found["free memory of the machine"] > 1 << 20

@@ -221,3 +221,28 @@ def test_the_memory_of_a_child_is_its_own():
         """
     )
     assert out.split() == ["00" * 8]
+
+
+def test_where_no_thread_can_be_started_the_caller_does_all(tmp_path):
+    out = python(
+        f"""
+        import os, threading, _thread
+        os.environ["XDG_CACHE_HOME"] = {str(tmp_path)!r}
+        import numpy as np
+        import glassgrad as gg
+
+        def none_left(*args):
+            raise RuntimeError("can't start new thread")
+
+        _thread.start_new_thread = threading._start_new_thread = none_left
+        threading.Thread.start = none_left
+        gg.threads(3)
+        w, x = np.full((300, 300), 0.01), np.ones((600, 300))
+        def f(w, x):
+            return np.tanh(x @ w).sum()
+        g = gg.jit(gg.grad(f))
+        for _ in range(2):
+            print(np.allclose(g(w, x), gg.grad(f)(w, x)))
+        """
+    )
+    assert out.split() == ["True"] * 2

@@ -18,7 +18,7 @@ from glassgrad.graph.node import constant, make
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.gather import take
-from glassgrad.ops.reduce import normal_axes, sum_
+from glassgrad.ops.reduce import normal_axes, one_axis, sum_
 from glassgrad.ops.view import Place, Update
 
 
@@ -92,7 +92,8 @@ def tile(A: Any, reps: Any) -> Array:
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Array:
     """np.repeat: each element again and again."""
-    x, along = (ravel(handle(a)), 0) if axis is None else (handle(a), axis % np.ndim(a))
+    x = ravel(handle(a)) if axis is None else handle(a)
+    along = 0 if axis is None else one_axis(axis, x.ndim, "repeat")
     places = np.repeat(np.arange(x.shape[along]), repeats)
     return x[_along(along, places)]
 
@@ -125,7 +126,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
     axes = axis if isinstance(axis, list | tuple) else (axis,)
     if len(shifts) == 1:
         shifts = tuple(shifts) * len(axes)
-    for by, along in zip(shifts, (i % a.ndim for i in axes)):
+    for by, along in zip(shifts, (one_axis(i, a.ndim, "roll") for i in axes)):
         n = a.shape[along]
         if n and by % n:
             cut = n - by % n
@@ -179,7 +180,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any
 @implements(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """np.diagonal, as a copy."""
-    first, second = axis1 % a.ndim, axis2 % a.ndim
+    first, second = (one_axis(i, a.ndim, "diagonal") for i in (axis1, axis2))
     rest = [i for i in range(a.ndim) if i not in (first, second)]
     x = a.transpose((first, second, *rest)).node
     rows = np.arange(max(0, -offset), max(0, -offset, min(x.shape[0], x.shape[1] - offset)))
@@ -237,7 +238,7 @@ def diagflat(v: Any, k: int = 0) -> Array:
 @implements(np.rot90)
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """np.rot90, as a view."""
-    first, second = (i % m.ndim for i in axes)
+    first, second = (one_axis(i, m.ndim, "rot90") for i in axes)
     if k % 4 == 2:
         return flip(m, (first, second))
     if k % 2 == 0:

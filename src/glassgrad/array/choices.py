@@ -12,6 +12,7 @@ from glassgrad.array.protocol import METHODS, implements
 from glassgrad.array.together import handle, handles
 from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.provenance import at_caller
+from glassgrad.ops.reduce import one_axis
 
 
 @implements(np.select)
@@ -104,7 +105,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
     """np.put_along_axis: written at one index for each line along an axis."""
     target = _target(arr, "put_along_axis")
-    (axis,) = (axis % target.ndim,)
+    axis = one_axis(axis, target.ndim, "put_along_axis")
     index: list[Any] = []
     for i, n in enumerate(np.shape(indices)):
         shape = tuple(n if j == i else 1 for j in range(target.ndim))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.graph.errors import IndexRangeError
+from glassgrad.graph.errors import IndexRangeError, NoRuleError
 from glassgrad.graph.family import Reshape
 from glassgrad.graph.op import Op, Shape
 from glassgrad.graph.provenance import at_caller
@@ -33,6 +33,11 @@ def parse(
 ) -> Index:
     """An index of an array of that shape; `nonzero` turns a boolean mask into integer arrays."""
     parts = list(index) if isinstance(index, tuple) else [index]
+    if any(isinstance(p, bool | np.bool_) for p in parts):
+        raise NoRuleError(
+            "True and False have no rule as an index: x[None] adds an axis, np.where chooses"
+            f"{at_caller()}"
+        )
     parts = [np.asarray(p) if isinstance(p, list) and p else p for p in parts]
     parts = _without_masks(parts, is_array, nonzero)
     parts = _without_ellipsis(parts, len(shape))
@@ -122,8 +127,14 @@ def _leading(parts: Sequence[Any], starts: Sequence[int]) -> tuple[int, ...] | N
         if np.ndim(parts[r]):
             return None
         r += 1
-    rest_whole = all(isinstance(p, slice) and p == slice(None) for p in parts[r:])
-    return tuple(starts[:r]) if r and rest_whole else None
+    return tuple(starts[:r]) if r and all(map(_is_whole, parts[r:])) else None
+
+
+def _is_whole(part: Any) -> bool:
+    """Whether a part is a slice without bounds; those of another may be traced."""
+    if not isinstance(part, slice):
+        return False
+    return part.start is None and part.stop is None and part.step is None
 
 
 def _range(part: slice, n: int) -> tuple[int, int, int]:

@@ -11,9 +11,10 @@ from glassgrad.array.handle import Array
 from glassgrad.array.protocol import implements, present
 from glassgrad.array.shapes import expand_dims, moveaxis, ravel, reshape
 from glassgrad.array.together import together
-from glassgrad.graph.errors import NoRuleError, ShapeError
+from glassgrad.graph.errors import IndexRangeError, NoRuleError, ShapeError
 from glassgrad.graph.family import broadcast_to, cast
 from glassgrad.graph.provenance import at_caller
+from glassgrad.ops.reduce import one_axis
 from glassgrad.ops.view import concatenate
 
 
@@ -101,8 +102,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     x, new = (Array(n) for n in together((arr, values)))
     if axis is None:
         x, axis = ravel(x), 0
-    along, n = axis % x.ndim, x.shape[axis]
-    place = int(obj) % n if obj < 0 else int(obj)
+    along = one_axis(axis, x.ndim, "insert")
+    n = x.shape[along]
+    if not -n <= obj <= n:
+        raise IndexRangeError(
+            f"insert: place {obj} is out of range for axis {along} of length {n}{at_caller()}"
+        )
+    place = int(obj) + n if obj < 0 else int(obj)
     new = reshape(new, (1,) * (x.ndim - new.ndim) + new.shape) if new.ndim < x.ndim else new
     new = moveaxis(new, 0, along)
     shape = [new.shape[i] if i == along else x.shape[i] for i in range(x.ndim)]
@@ -116,7 +122,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Array:
     """np.delete of known places; traced ones are remembered as a guard."""
     obj = obj._guarded() if isinstance(obj, Array) else obj
     x = arr if axis is not None else ravel(arr)
-    along = 0 if axis is None else axis % x.ndim
+    along = 0 if axis is None else one_axis(axis, x.ndim, "delete")
     kept = np.delete(np.arange(x.shape[along]), obj)
     return x[(*(slice(None),) * along, kept)]
 

@@ -13,7 +13,7 @@ from glassgrad.array.together import handle, handles
 from glassgrad.graph.dtype import promote, to_float
 from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.provenance import at_caller
-from glassgrad.ops.reduce import normal_axes
+from glassgrad.ops.reduce import normal_axes, one_axis
 
 
 def _part(ndim: int, axis: int, part: Any) -> tuple[Any, ...]:
@@ -235,7 +235,7 @@ def _cumulative(run: Any) -> Any:
         x = handle(x)
         if axis is None and x.ndim > 1:
             raise ShapeError(f"the axis of an array of {x.ndim} axes must be given{at_caller()}")
-        along = 0 if axis is None else axis % x.ndim
+        along = 0 if axis is None else one_axis(axis, x.ndim, run.__name__)
         found = run(x, axis=along, dtype=dtype)
         if not include_initial:
             return found

@@ -21,7 +21,7 @@ from glassgrad.graph.op import Shape
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops import factor, linear_system
 from glassgrad.ops.matrix import check_matrices, turned
-from glassgrad.ops.reduce import reduce
+from glassgrad.ops.reduce import one_axis, reduce
 from glassgrad.ops.view import transpose
 
 
@@ -145,7 +145,7 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """np.linalg.tensorsolve."""
     x, y = (Array(n) for n in together((a, b)))
     if axes is not None:
-        axes = [i % x.ndim for i in axes]
+        axes = [one_axis(i, x.ndim, "tensorsolve") for i in axes]
         x = x.transpose([i for i in range(x.ndim) if i not in axes] + axes)
     shape = x.shape[y.ndim :]
     size = math.prod(shape)

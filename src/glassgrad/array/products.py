@@ -15,6 +15,7 @@ from glassgrad.array.together import together
 from glassgrad.graph.errors import NoRuleError, ShapeError
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops import contract as ops
+from glassgrad.ops.reduce import normal_order
 
 
 @implements(np.dot)
@@ -62,14 +63,19 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     """np.tensordot."""
     x, y = together((a, b))
     if isinstance(axes, int):
-        axes = (range(x.ndim - axes, x.ndim), range(axes))
+        axes = (range(-axes, 0), range(axes))
     left, right = ([axes[i]] if isinstance(axes[i], int) else list(axes[i]) for i in (0, 1))
     lhs = tuple(range(x.ndim))
     rhs = [x.ndim + i for i in range(y.ndim)]
+    left, right = (normal_order(*v, "tensordot") for v in ((left, x.ndim), (right, y.ndim)))
+    if len(left) != len(right):
+        raise ShapeError(
+            f"tensordot: {len(left)} axes of the first operand meet {len(right)} of the second"
+            f"{at_caller()}"
+        )
     for i, j in zip(left, right):
-        rhs[j % y.ndim] = i % x.ndim
-    summed = {i % x.ndim for i in left}
-    out = tuple(i for i in (*lhs, *rhs) if i not in summed)
+        rhs[j] = i
+    out = tuple(i for i in (*lhs, *rhs) if i not in left)
     return Array(ops.contract(x, lhs, y, tuple(rhs), out))
 
 

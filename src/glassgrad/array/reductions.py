@@ -20,7 +20,7 @@ from glassgrad.ops.compare import not_equal
 from glassgrad.ops.elementary import sqrt
 from glassgrad.ops.prefix import cumprod, cumsum
 from glassgrad.ops.product import product
-from glassgrad.ops.reduce import first_of, mean, normal_axes, reduce, sum_
+from glassgrad.ops.reduce import first_of, mean, normal_axes, one_axis, reduce, sum_
 from glassgrad.ops.select import absolute
 
 
@@ -161,7 +161,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
         return Array(_vector_norm(node, float(ord), axes, keepdims))
     if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
         given = axes if axis is None or isinstance(axis, int) else tuple(axis)
-        summed = given[0 if abs(ord) == 1 else 1] % node.ndim
+        summed = one_axis(given[0 if abs(ord) == 1 else 1], node.ndim, "norm")
         other = next(i for i in axes if i != summed)
         lines = sum_(absolute.apply(node), (summed,), keepdims=True)
         found = reduce(lines, "max" if ord > 0 else "min", (other,), keepdims=True)

@@ -20,6 +20,7 @@ from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.compare import isfinite, less_equal
 from glassgrad.ops.gather import take as gather
 from glassgrad.ops.gather import take_along
+from glassgrad.ops.reduce import one_axis
 from glassgrad.ops.rounding import rint
 from glassgrad.ops.select import absolute, bounded_above, bounded_below
 from glassgrad.ops.sort import sort
@@ -49,20 +50,20 @@ def clip(
 def sort_(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Array:
     """np.sort."""
     x = ravel(a).node if axis is None else as_node(a)
-    return Array(sort(x, (axis or 0) % x.ndim)[0])
+    return Array(sort(x, one_axis(axis or 0, x.ndim, "sort"))[0])
 
 
 @implements(np.argsort)
 def argsort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Array:
     """np.argsort, always stable."""
     x = ravel(a).node if axis is None else as_node(a)
-    return Array(sort(x, (axis or 0) % x.ndim)[1])
+    return Array(sort(x, one_axis(axis or 0, x.ndim, "argsort"))[1])
 
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None) -> Array:
     """np.take; one traced place is read where the program runs, without a guard."""
-    a, along = (ravel(a), 0) if axis is None else (a, axis % a.ndim)
+    a, along = (ravel(a), 0) if axis is None else (a, one_axis(axis, a.ndim, "take"))
     if isinstance(indices, Array) and not indices.ndim and indices.dtype.kind in "iu":
         return Array(gather(a.node, [indices.node], along))
     array = indices if isinstance(indices, Array) else np.asarray(indices)
@@ -73,7 +74,7 @@ def take(a: Any, indices: Any, axis: int | None = None) -> Array:
 def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Array:
     """np.take_along_axis for indices that match the array off the axis."""
     x, i = together((arr, indices))
-    return Array(take_along(x, i, axis % x.ndim))
+    return Array(take_along(x, i, one_axis(axis, x.ndim, "take_along_axis")))
 
 
 @implements(np.nonzero)

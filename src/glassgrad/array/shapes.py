@@ -17,7 +17,7 @@ from glassgrad.graph.family import reshape as _reshaped
 from glassgrad.graph.node import Node
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
-from glassgrad.ops.reduce import normal_axes, reduce
+from glassgrad.ops.reduce import normal_axes, normal_order, one_axis, reduce
 from glassgrad.ops.view import Transpose
 
 
@@ -49,7 +49,8 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Array:
 def transpose(a: Any, axes: Any = None) -> Array:
     """np.transpose, as a view."""
     a = a if isinstance(a, Array) else Array(as_node(a))
-    perm = tuple(range(a.ndim))[::-1] if axes is None else tuple(int(i) % a.ndim for i in axes)
+    given = range(a.ndim)[::-1] if axes is None else axes
+    perm = tuple(one_axis(i, a.ndim, "transpose") for i in given)
     if perm == tuple(range(a.ndim)):
         return a
     if sorted(perm) != list(range(a.ndim)):
@@ -67,15 +68,20 @@ def ravel(a: Any, order: str = "C") -> Array:
 def swapaxes(a: Any, axis1: int, axis2: int) -> Array:
     """np.swapaxes, as a view."""
     perm = list(range(a.ndim))
-    perm[axis1], perm[axis2] = perm[axis2], perm[axis1]
+    first, second = (one_axis(i, a.ndim, "swapaxes") for i in (axis1, axis2))
+    perm[first], perm[second] = second, first
     return transpose(a, perm)
 
 
 @implements(np.moveaxis)
-def moveaxis(a: Any, source: int, destination: int) -> Array:
-    """np.moveaxis for one axis, as a view."""
-    perm = [i for i in range(a.ndim) if i != source % a.ndim]
-    perm.insert(destination % a.ndim, source % a.ndim)
+def moveaxis(a: Any, source: Any, destination: Any) -> Array:
+    """np.moveaxis, as a view."""
+    start, end = (normal_order(axes, a.ndim, "moveaxis") for axes in (source, destination))
+    if len(start) != len(end):
+        raise ShapeError(f"moveaxis: {len(start)} axes have {len(end)} new places{at_caller()}")
+    perm = [i for i in range(a.ndim) if i not in start]
+    for place, axis in sorted(zip(end, start)):
+        perm.insert(place, axis)
     return transpose(a, perm)
 
 
@@ -123,7 +129,8 @@ FUNCTIONS.update(
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Array:
     """np.rollaxis, as a view."""
-    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    axis = one_axis(axis, a.ndim, "rollaxis")
+    start = a.ndim if start == a.ndim else one_axis(start, a.ndim, "rollaxis")
     return moveaxis(a, axis, start - (axis < start))
 
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import HANDLERS, UFUNCS
-from glassgrad.graph.dtype import BOOL, FLOAT64, as_dtype, promote, to_float
+from glassgrad.graph.dtype import BOOL, FLOAT64, as_dtype, holds, promote, to_float
 from glassgrad.graph.errors import DTypeError, NegativePowerError, NoRuleError
-from glassgrad.graph.family import Elementwise, cast, literal, reshape
+from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
 from glassgrad.graph.node import Node, Trace, constant
 from glassgrad.graph.op import REGISTRY
 from glassgrad.graph.provenance import at_caller
 from glassgrad.ops.arithmetic import divide, power, square
-from glassgrad.ops.compare import less, less_equal
+from glassgrad.ops.compare import equal, less, less_equal, not_equal
 from glassgrad.ops.contract import matmul
 from glassgrad.ops.gather import scatter_add
 from glassgrad.ops.prefix import cumprod, cumsum, cumulate
@@ -82,6 +82,20 @@ def _whole(name: str) -> Callable[..., Node]:
     return run
 
 
+def _compared(ufunc: Any, run: Callable[..., Node]) -> Callable[..., Node]:
+    """A comparison, also with a Python integer beyond all that the other operand's dtype holds."""
+
+    def answer(x: Value, y: Value) -> Node:
+        for node, number, turned in ((x, y, 1), (y, x, -1)):
+            if not isinstance(node, Node) or isinstance(number, Node) or holds(node.dtype, number):
+                continue
+            side = turned if number > 0 else -turned
+            return broadcast_to(constant(node.trace, ufunc(0, side)), node.shape)
+        return run(x, y)
+
+    return answer
+
+
 def _ignoring_nan(extreme: Callable[..., Node]) -> Callable[..., Node]:
     """maximum or minimum, of which a NaN is the other operand."""
 
@@ -114,8 +128,12 @@ UFUNCS.update(
         np.matmul: matmul,
         np.power: _power,
         np.float_power: lambda x, y: _power(*(_in_float64(v) for v in (x, y))),
-        np.greater: lambda x, y: less.apply(y, x),
-        np.greater_equal: lambda x, y: less_equal.apply(y, x),
+        np.less: _compared(np.less, less.apply),
+        np.less_equal: _compared(np.less_equal, less_equal.apply),
+        np.equal: _compared(np.equal, equal.apply),
+        np.not_equal: _compared(np.not_equal, not_equal.apply),
+        np.greater: _compared(np.greater, lambda x, y: less.apply(y, x)),
+        np.greater_equal: _compared(np.greater_equal, lambda x, y: less_equal.apply(y, x)),
         np.positive: _positive,
         np.reciprocal: _reciprocal,
         np.bitwise_and: REGISTRY["logical_and"].apply,

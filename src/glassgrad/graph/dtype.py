@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,33 @@ def as_dtype(dtype: Any, what: str = "an array") -> DType:
     else:
         advice = "only booleans, integers, float32 and float64 can be computed with"
     raise DTypeError(f"{what} has dtype {found}: {advice}{at_caller()}")
+
+
+def as_plain(value: Any, what: str = "an array") -> np.ndarray[Any, Any]:
+    """np.asarray; a `DTypeError` for arrays whose arithmetic is another: masked ones, np.matrix."""
+    if type(value) is np.ndarray:
+        return value
+    masked = sys.modules.get("numpy.ma")
+    if isinstance(value, np.matrix):
+        raise DTypeError(f"{what} is a np.matrix: convert it with np.asarray{at_caller()}")
+    if masked is not None and isinstance(value, masked.MaskedArray):
+        raise DTypeError(
+            f"{what} is a masked array, whose mask would be lost: pass .filled(...), and the mask "
+            f"as an array by itself{at_caller()}"
+        )
+    return np.asarray(value)
+
+
+def holds(dtype: DType, value: float) -> bool:
+    """Whether a Python number is none that this integer dtype is too narrow for.
+
+    >>> holds(np.dtype(np.uint8), 255), holds(np.dtype(np.uint8), -1), holds(FLOAT32, 300)
+    (True, False, True)
+    """
+    if type(value) is not int or dtype.kind not in "iu":
+        return True
+    info = np.iinfo(dtype)
+    return int(info.min) <= value <= int(info.max)
 
 
 def is_float(dtype: DType) -> bool:

@@ -6,6 +6,7 @@ what to do.
 
 from __future__ import annotations
 
+from numpy.exceptions import AxisError
 from numpy.linalg import LinAlgError
 
 
@@ -15,6 +16,10 @@ class GlassgradError(Exception):
 
 class ShapeError(GlassgradError, ValueError):
     """Shapes that do not fit an op."""
+
+
+class AxisRangeError(ShapeError, AxisError):
+    """An axis that an array does not have."""
 
 
 class DTypeError(GlassgradError, TypeError):
@@ -43,6 +48,10 @@ class GraphError(GlassgradError, ValueError):
 
 class CalculusError(GlassgradError, TypeError):
     """A derivative was asked that is not defined, such as the gradient of a vector."""
+
+
+class IntegerRangeError(GlassgradError, OverflowError):
+    """A Python integer that the dtype it takes among arrays does not hold."""
 
 
 class NegativePowerError(GlassgradError, ValueError):

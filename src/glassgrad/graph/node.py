@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.graph.dtype import DType, as_dtype, is_float
-from glassgrad.graph.errors import GraphError
+from glassgrad.graph.dtype import DType, as_dtype, as_plain, holds, is_float
+from glassgrad.graph.errors import GraphError, IntegerRangeError
 from glassgrad.graph.op import Aval, Op, Shape, lookup
-from glassgrad.graph.provenance import Origin, caller
+from glassgrad.graph.provenance import Origin, at_caller, caller
 
 NDArray = np.ndarray[Any, Any]
 
@@ -312,7 +312,7 @@ def constant(trace: Trace, value: Any, dtype: Any = None) -> Node:
     The caller's array is copied, so that a later write to it does not reach into the graph.
     """
     trace = trace.root()
-    given = np.asarray(value)
+    given = as_plain(value)
     known = trace._snapshots.get(id(given))  # pyright: ignore[reportPrivateUsage]
     if known is not None and known[0] is given and dtype is None and _same_bits(given, known[1]):
         return known[1]
@@ -330,6 +330,11 @@ def weak_constant(trace: Trace, value: float, dtype: DType) -> Node:
     key = (dtype, type(value), value.hex() if isinstance(value, float) else value)
     found = trace._scalars.get(key)  # pyright: ignore[reportPrivateUsage]
     if found is None:
+        if not holds(dtype, value):
+            raise IntegerRangeError(
+                f"the Python integer {value} is out of bounds for {dtype}: convert the array to a "
+                f"wider dtype, as by .astype(np.int64){at_caller()}"
+            )
         found = constant(trace, np.asarray(value).astype(dtype))
         trace._scalars[key] = found  # pyright: ignore[reportPrivateUsage]
     return found

@@ -8,7 +8,7 @@ import numpy as np
 
 from glassgrad.graph.algebra import NODES as k
 from glassgrad.graph.dtype import BOOL, INT64, DType
-from glassgrad.graph.errors import DTypeError, ShapeError
+from glassgrad.graph.errors import AxisRangeError, DTypeError, ShapeError
 from glassgrad.graph.family import broadcast_to, cast, full_like, reshape
 from glassgrad.graph.node import Node, constant, make
 from glassgrad.graph.op import Aval, Op
@@ -104,16 +104,27 @@ class Reduce(Op):
 
 def normal_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
     """Axes counted from 0, sorted; a `ShapeError` names one that is out of range or repeated."""
+    return tuple(sorted(normal_order(axis, ndim, what)))
+
+
+def normal_order(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
+    """Axes counted from 0, in their order; an error as by `normal_axes`."""
     given = range(ndim) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
     found: list[int] = []
     for a in given:
-        if not -ndim <= a < ndim or int(a) % ndim in found:
-            raise ShapeError(
-                f"{what}: axis {a} is out of range or repeated for an array of {ndim} axes"
-                f"{at_caller()}"
+        if not -ndim <= a < ndim:
+            raise AxisRangeError(
+                f"{what}: axis {a} is out of range for an array of {ndim} axes{at_caller()}"
             )
+        if int(a) % ndim in found:
+            raise ShapeError(f"{what}: axis {a} is given twice{at_caller()}")
         found.append(int(a) % ndim)
-    return tuple(sorted(found))
+    return tuple(found)
+
+
+def one_axis(axis: int, ndim: int, what: str) -> int:
+    """One axis counted from 0; a `ShapeError` where it is out of range."""
+    return normal_axes((axis,), ndim, what)[0]
 
 
 def reduce(x: Node, kind: str, axes: tuple[int, ...], keepdims: bool = False) -> Node:

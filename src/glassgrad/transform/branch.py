@@ -14,7 +14,7 @@ from glassgrad.array import Array
 from glassgrad.array.handle import as_node
 from glassgrad.engines.reference import LOOP_VARIABLE
 from glassgrad.graph.algebra import NODES
-from glassgrad.graph.dtype import BOOL, promote
+from glassgrad.graph.dtype import BOOL, as_plain, promote
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import alias, cast
 from glassgrad.graph.node import Node, Trace, constant, new_input
@@ -77,7 +77,7 @@ def _branch(
 
 
 def _node(value: Any, trace: Trace) -> Node:
-    return as_node(value if isinstance(value, Array) else np.asarray(value), trace.root())
+    return as_node(value if isinstance(value, Array) else as_plain(value), trace.root())
 
 
 def _predicate(node: Node, what: str) -> Node:

@@ -28,8 +28,8 @@ def as_chosen(given: int | str | Sequence[int | str], option: str) -> Chosen:
     >>> as_chosen(0, "donate")
     (0,)
     """
-    found: Chosen = (given,) if isinstance(given, int | str) else tuple(given)
-    if any(isinstance(x, bool) for x in found):
+    found: tuple[Any, ...] = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if any(isinstance(x, bool) or not isinstance(x, int | str) for x in found):
         raise TypeError(f"{option} takes positions and names of arguments, not {given!r}")
     return found
 

@@ -16,7 +16,7 @@ from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.engines.compare import first_difference
 from glassgrad.engines.program import Program
-from glassgrad.graph.dtype import as_dtype
+from glassgrad.graph.dtype import as_dtype, as_plain
 from glassgrad.graph.errors import CalculusError, EngineError
 from glassgrad.graph.function import Function as Body
 from glassgrad.graph.node import ACTIVE, Guard, Node, Trace, new_input
@@ -31,7 +31,7 @@ from glassgrad.transform.donate import (
     donated_pairs,
 )
 from glassgrad.transform.engine import ENGINES, check_budget, present
-from glassgrad.transform.leaves import kind, leaf_names, signature
+from glassgrad.transform.leaves import check_arguments, check_result, kind, leaf_names, signature
 from glassgrad.transform.sizes import Graph, Shape, Sizes, Wanted, first_axes, varying_axes
 from glassgrad.transform.trace import Function, label_of
 from glassgrad.transform.tree import Tree, flatten, unflatten
@@ -106,7 +106,7 @@ class Jit:
         if ACTIVE.get() is not None or any(isinstance(v, Array) for v in leaves):
             return self.f(*args, **kwargs)  # part of a larger trace
         key = (tree, *map(signature, leaves))
-        arrays = [_as_array(v) for v in leaves if not isinstance(v, bool)]
+        arrays = [as_plain(v, "an argument") for v in leaves if not isinstance(v, bool)]
         group = self.programs.setdefault(key, [])
         for known in group:
             values = self._values(known, arrays, leaves, tree)
@@ -270,7 +270,7 @@ class Jit:
             if isinstance(leaf, bool):
                 handles.append(leaf)
                 continue
-            array = _as_array(leaf)
+            array = as_plain(leaf, f"argument {name!r}")
             dtype = as_dtype(array.dtype, f"argument {name!r}")
             shape = array.shape if shapes is None else shapes[len(inputs)]
             node = new_input(trace, name, shape, dtype)
@@ -278,10 +278,12 @@ class Jit:
                 trace.values[node] = array
             inputs.append(node)
             handles.append(Array(node, weak=type(leaf) in (int, float)))
+        check_arguments(self.f, tree)
         args, kwargs = unflatten(tree, handles)
         with tracing(trace):
             returned = self.f(*args, **kwargs)
         found, result = flatten(returned)
+        check_result(self.f, result)
         return inputs, [as_node(v, trace) for v in found], result, trace.root()
 
     def _check_again(
@@ -324,10 +326,6 @@ class Jit:
 
 def _finished(inputs: list[Node], outputs: list[Node], result: Tree, trace: Trace) -> Graph:
     return Graph(inputs, finish(stable(outputs, inputs, trace)), result)
-
-
-def _as_array(leaf: Any) -> Any:
-    return leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
 
 
 def _holds(known: Specialisation, values: Sequence[Any]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from glassgrad.array import Array
 from glassgrad.array.handle import as_node
 from glassgrad.engines.reference import LOOP_VARIABLE, evaluate
+from glassgrad.graph.dtype import as_plain
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import cast
 from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
@@ -80,7 +81,7 @@ def scan(
         return kept, [as_node(v, trace) for v in y_leaves]
 
     first = [_first(v, trace) for v in init_leaves]
-    rows = [as_node(v if isinstance(v, Array) else np.asarray(v), trace) for v in x_leaves]
+    rows = [as_node(v if isinstance(v, Array) else as_plain(v), trace) for v in x_leaves]
     if not first and not rows:
         raise ShapeError("gg.scan needs a carry or xs")
     results = scan_nodes(body, first, rows, n)
@@ -92,7 +93,7 @@ def scan(
 
 def _first(value: Any, trace: Trace) -> Node:
     """A first carry; Python numbers are float64 (int64 for integers)."""
-    return as_node(value if isinstance(value, Array) else np.asarray(value), trace)
+    return as_node(value if isinstance(value, Array) else as_plain(value), trace)
 
 
 def _as_carry(node: Node, like: Node) -> Node:

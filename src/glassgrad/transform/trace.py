@@ -11,7 +11,7 @@ from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.engines.reference import evaluate
-from glassgrad.graph.dtype import FLOAT64, as_dtype, is_float
+from glassgrad.graph.dtype import FLOAT64, as_dtype, as_plain, is_float
 from glassgrad.graph.errors import CalculusError, DTypeError
 from glassgrad.graph.family import alias
 from glassgrad.graph.node import ACTIVE, Node, Trace, new_input
@@ -106,7 +106,7 @@ def variable(trace: Trace, value: Any, name: str, differentiated: bool) -> Node:
         made = alias(node)
         trace.root().names.setdefault(made, trace.root().names.get(node, name))
         return made
-    array = np.asarray(value)
+    array = as_plain(value, f"argument {name!r}")
     if isinstance(value, int | float) and not isinstance(value, bool) and differentiated:
         array = np.asarray(value, FLOAT64)
     dtype = as_dtype(array.dtype, f"argument {name!r}")

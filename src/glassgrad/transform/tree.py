@@ -26,7 +26,7 @@ class Static(NamedTuple):
     def __hash__(self) -> int:
         try:
             return hash((type(self.value), self.value))
-        except TypeError:
+        except (TypeError, ValueError):  # a memoryview raises this one
             return id(self.value)
 
 
@@ -144,14 +144,28 @@ def paths(tree: Tree, prefix: str = "") -> list[str]:
     """A name for each leaf, as one would write it: ['w'], [0], .weight."""
     if tree.kind == "leaf":
         return [prefix]
-    names: list[str] = []
+    return [
+        p for i, child in enumerate(tree.children) for p in paths(child, _path(tree, i, prefix))
+    ]
+
+
+def _path(tree: Tree, i: int, prefix: str) -> str:
+    if tree.kind == "dict":
+        return f"{prefix}[{tree.label[i]!r}]"
+    return f"{prefix}.{tree.label[1][i]}" if tree.kind == "dataclass" else f"{prefix}[{i}]"
+
+
+def statics(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts that are neither arrays nor declared static, each with a name as by `paths`."""
+    if tree.kind == "static":
+        yield prefix, tree.label.value
+    if tree.kind == "dataclass":
+        declared = {f.name for f in fields(tree.label[0]) if f.metadata.get("static", False)}
+    else:
+        declared = set[str]()
     for i, child in enumerate(tree.children):
-        if tree.kind == "dict":
-            part = f"[{tree.label[i]!r}]"
-        else:
-            part = f".{tree.label[1][i]}" if tree.kind == "dataclass" else f"[{i}]"
-        names += paths(child, prefix + part)
-    return names
+        if not declared or tree.label[1][i] not in declared:
+            yield from statics(child, _path(tree, i, prefix))
 
 
 def with_leaves(tree: Tree, leaves: Iterator[Tree]) -> Tree:

@@ -1,14 +1,15 @@
 """What another thread makes meanwhile, such as code that every program needs.
 
 LLVM works without the interpreter, so two threads make code at once, or one traces meanwhile. What
-was begun here is also right where its thread is lost, as in the child of a fork: it is made then
-by whoever asks for it.
+was begun here is also right where its thread is lost, as in the child of a fork, or never starts,
+as where a user has no more threads: it is made then by whoever asks for it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,8 +26,11 @@ class Aside(Generic[T]):
         self._make = make
         self._made: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="glassgrad makes", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        thread = threading.Thread(target=self._run, name="glassgrad makes", daemon=True)
+        with suppress(RuntimeError):  # this user may have no more threads
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
         try:
@@ -36,7 +40,8 @@ class Aside(Generic[T]):
 
     def result(self) -> T:
         """What the function returned, or raised, when it has."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         if self._error is not None:
             raise self._error
         return self._made[0] if self._made else self._make()

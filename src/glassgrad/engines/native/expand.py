@@ -161,6 +161,12 @@ class _Expander:
 
     def change(self, old: Node, node: Node) -> Node:
         """A composite node in terms of simpler ones; any other as it is."""
+        if old.name != "exp" and not _is_turned(old) and not _is_composite(node):
+            return node
+        with node.trace.making("rewrite", old, "lowering"):
+            return self._simpler(old, node)
+
+    def _simpler(self, old: Node, node: Node) -> Node:
         op = node.op
         if old.name == "exp":
             return self._softmax(old) or node

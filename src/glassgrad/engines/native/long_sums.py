@@ -41,9 +41,10 @@ def in_levels(outputs: Sequence[Node], extents: Extents = NONE) -> list[Node]:
         if not _is_long(node, extents):
             return node
         op, x = node.op, node.inputs[0]
-        if isinstance(op, Reduce):
-            return _reduced(x, op.kind, op.axes)
-        return _contracted(node)
+        with node.trace.making("rewrite", old, "long sum"):
+            if isinstance(op, Reduce):
+                return _reduced(x, op.kind, op.axes)
+            return _contracted(node)
 
     new = rebuild(outputs, {}, change, rule="long sum")
     return [new[y] for y in outputs]

@@ -80,10 +80,11 @@ def check(
     if need.peak <= left:
         return
     steps, layout = plan()
+    buffers = list(_largest(layout, steps, shown))
+    largest = " Its largest buffers are" if buffers else " It is what the function returns."
     lines = [
-        f"{name} needs {need}, and {whose} leaves {told_bytes(max(0, left))}. "
-        "Its largest buffers are",
-        *_largest(layout, steps, shown),
+        f"{name} needs {need}, and {whose} leaves {told_bytes(max(0, left))}.{largest}",
+        *buffers,
         f"Use {', '.join(_ways_out(layout))}.",
     ]
     raise PlanTooLargeError("\n".join(lines))

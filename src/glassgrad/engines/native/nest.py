@@ -163,7 +163,12 @@ class Nest:
         return result
 
     def hoist(self) -> None:
-        """Computes what is known by now and does not vary along the vector axis."""
+        """Computes what is known by now and does not vary along the vector axis.
+
+        Where there are no elements nothing is: a place that nobody reads may be out of range.
+        """
+        if 0 in self.dims:
+            return
         for expr in self.exprs:
             if expr in self.late or isinstance(expr, Uniform):
                 continue

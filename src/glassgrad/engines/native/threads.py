@@ -78,7 +78,12 @@ def start() -> None:
         while _running < helpers:
             _set(crew.LOCKS + 8 * _running, _closed_lock())
             _set(crew.LAST + 8 * _running, -1)
-            _set(crew.THREADS + 8 * _running, _thread.start_new_thread(worker, (_running,)))
+            try:
+                started = _thread.start_new_thread(worker, (_running,))
+            except RuntimeError:  # this user may have no more threads: those that there are do
+                helpers = _running
+                break
+            _set(crew.THREADS + 8 * _running, started)
             _running += 1
         now = {crew.BALANCE: 0, crew.ALONE_UNTIL: 0, crew.REST: crew.SHORTEST}
         for offset, value in {**now, crew.ADMITTED: helpers, crew.READY: 1}.items():
