@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,16 +110,16 @@ def normal_axes(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple
 
 def normal_order(axis: int | Sequence[int] | None, ndim: int, what: str) -> tuple[int, ...]:
     """Axes counted from 0, in their order; an error as by `normal_axes`."""
-    given = range(ndim) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
+    given = range(ndim) if axis is None else axis if isinstance(axis, Sequence) else (axis,)
     found: list[int] = []
-    for a in given:
+    for a in map(operator.index, given):  # a traced number becomes a guarded one
         if not -ndim <= a < ndim:
             raise AxisRangeError(
                 f"{what}: axis {a} is out of range for an array of {ndim} axes{at_caller()}"
             )
-        if int(a) % ndim in found:
+        if a % ndim in found:
             raise ShapeError(f"{what}: axis {a} is given twice{at_caller()}")
-        found.append(int(a) % ndim)
+        found.append(a % ndim)
     return tuple(found)
 
 
