@@ -28,8 +28,9 @@ def as_chosen(given: int | str | Sequence[int | str], option: str) -> Chosen:
     >>> as_chosen(0, "donate")
     (0,)
     """
-    several = isinstance(given, Sequence) and not isinstance(given, str)
-    found: tuple[Any, ...] = tuple(given) if several else (given,)
+    found: tuple[Any, ...] = (given,)
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        found = tuple(given)
     if any(isinstance(x, bool) or not isinstance(x, int | str) for x in found):
         raise TypeError(f"{option} takes positions and names of arguments, not {given!r}")
     return found
