@@ -111,8 +111,10 @@ class Elementwise(Op):
         """Nodes and Python scalars as nodes of one shape and of the dtypes that this op takes."""
         if len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.arity} operands, got {len(operands)}")
-        first = next((x for x in operands if isinstance(x, Node)), None)
-        if first is None:
+        for first in operands:
+            if isinstance(first, Node):
+                break
+        else:
             raise GraphError(f"{self.name} needs a node among its operands")
         trace = first.trace
         dtypes = self._operand_dtypes(operands)
@@ -144,8 +146,9 @@ class Elementwise(Op):
 
     def _shape(self, operands: Sequence[Operand]) -> Shape:
         shapes = [x.shape for x in operands if isinstance(x, Node)]
-        if all(s == shapes[0] for s in shapes):
-            return shapes[0]
+        longest = max(shapes, key=len)
+        if all(s == longest for s in shapes if s):  # a number fits any shape
+            return longest
         try:
             shape = np.broadcast_shapes(*shapes)
         except ValueError:
@@ -376,7 +379,9 @@ def literal(x: Any) -> float | None:
     """The number that an operand is in the program's text, None for anything computed."""
     if not isinstance(x, Node):
         return float(x) if isinstance(x, int | float) else None
-    if x.name == "broadcast":
+    if x.op.name == "broadcast":
         x = x.inputs[0]
+    if x.op.name != "const":
+        return None
     value = constant_value(x)
     return float(value.item()) if value is not None and value.size == 1 else None

@@ -46,6 +46,11 @@ class Op:
             register(cls.name, cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if len(args) == len(self.fields) and not kwargs:
+            for field, value in zip(self.fields, args):
+                object.__setattr__(self, field, value)
+            object.__setattr__(self, "_hash", hash((type(self), args)))
+            return
         if len(args) > len(self.fields):
             raise TypeError(f"{type(self).__name__} takes {self.fields}, got {len(args)} values")
         values = dict(zip(self.fields, args)) | kwargs

@@ -65,21 +65,26 @@ class Origin(NamedTuple):
     rule: str = ""
 
 
-_internal: dict[CodeType, bool] = {}
+_internal: dict[str, bool] = {}  # by file, since the hash of code is not kept by Python
 
 
 def is_internal(code: CodeType) -> bool:
     """Whether code is NumPy's, or of the layers that trace: all else is the program's."""
-    known = _internal.get(code)
+    file = code.co_filename
+    known = _internal.get(file)
     if known is None:
-        known = _internal[code] = code.co_filename.startswith(_CORE)
+        known = _internal[file] = file.startswith(_CORE)
     return known
 
 
 def caller() -> Site | None:
     """The nearest frame that is a line of the program: the user's, or of a ready-made layer."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and is_internal(frame.f_code):
+    known = _internal.get
+    while frame is not None:
+        code = frame.f_code
+        if not known(code.co_filename) and not is_internal(code):
+            break
         frame = frame.f_back
     return None if frame is None else Site(frame.f_code, frame.f_lasti)
 

@@ -89,7 +89,7 @@ class Rule(Settings, ABC):
         """The state before the first step."""
         leaves, tree = flatten(params)
         slots = {
-            name: unflatten(tree, [np.full_like(p, value) for p in _real(params, leaves)])
+            name: unflatten(tree, [_filled(p, value) for p in _real(params, leaves)])
             for name, value in self.slots().items()
         }
         return State(np.zeros(()) if self.COUNTS or callable(self.lr) else None, slots)
@@ -142,6 +142,13 @@ class Rule(Settings, ABC):
                         f"parameter params{path} {tuple(np.shape(p))}: {first}"
                     )
         return {name: arrays for name, (arrays, _) in found.items()}
+
+
+def _filled(p: Any, value: float) -> Any:
+    """One number in a parameter's shape; zeros take no memory before they are first used."""
+    if value == 0 and type(p) is np.ndarray:
+        return np.zeros(p.shape, p.dtype)
+    return np.full_like(p, value)
 
 
 def _real(params: Any, leaves: list[Any]) -> list[Any]:

@@ -72,8 +72,15 @@ def _minus_minus_of(node: Node) -> Node | None:
     return None
 
 
+def _has_sign(node: Node) -> bool:
+    """Whether an operand is a negative: most are not, and need no match."""
+    return any(x.op.name == "negative" for x in node.inputs)
+
+
 @law("(-x)*y -> -(x*y)", EXACT, "multiply", lambda x, y: (-x) * y, [V, V + 1])
 def _sign_out_of_product(node: Node) -> Node | None:
+    if not _has_sign(node):
+        return None
     match node:
         case Node("multiply", (Node("negative", (x,)), Node("negative", (y,)))):
             return x * y
@@ -86,6 +93,8 @@ def _sign_out_of_product(node: Node) -> Node | None:
 
 @law("(-x)/y -> -(x/y)", EXACT, "divide", lambda x, y: (-x) / (y + 2), [V, V + 3])
 def _sign_out_of_quotient(node: Node) -> Node | None:
+    if not _has_sign(node):
+        return None
     match node:
         case Node("divide", (Node("negative", (x,)), Node("negative", (y,)))):
             return x / y

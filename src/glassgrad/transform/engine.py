@@ -65,10 +65,10 @@ def present(engine: str) -> str:
 @cache
 def _begin() -> None:
     """Lets what all programs share be made while the first of them is traced."""
-    from glassgrad.engines.native import aside, pyabi, runtime
+    from glassgrad.engines.native import pyabi, runtime
 
     if pyabi.usable():
-        aside.begin(runtime.assembled)
+        runtime.begin()
 
 
 @cache

@@ -22,6 +22,7 @@ from glassgrad.graph.function import Function as Body
 from glassgrad.graph.node import ACTIVE, Guard, Node, Trace, new_input
 from glassgrad.rewrite.pipeline import finish
 from glassgrad.transform.anew import MANY, Change, Course, changes, warn_of_many
+from glassgrad.transform.at_rest import collector_at_rest
 from glassgrad.transform.closed import closed, stable
 from glassgrad.transform.direct import direct_call, native_call, takes
 from glassgrad.transform.donate import (
@@ -147,6 +148,7 @@ class Jit:
         """Compiles for arguments like these without running, to read `report` first; itself."""
         leaves, tree = flatten((args, kwargs))
         group = self.programs.setdefault((tree, *map(signature, leaves)), [])
+        self.engine = present(self.engine)
         traced = None if group else self._trace(leaves, tree)
         with _making:
             if traced is not None and not group:
@@ -154,6 +156,7 @@ class Jit:
                 group.append(made)
         return self
 
+    @collector_at_rest()
     def _sized(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
         result: Tree, trace: Trace,
@@ -204,6 +207,7 @@ class Jit:
         numbers = [None if isinstance(leaf, bool) else next(number) for leaf in leaves]
         return {n for i, n in enumerate(numbers) if n is not None and i in places}
 
+    @collector_at_rest()
     def _compile(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
         result: Tree, trace: Trace,
@@ -255,6 +259,7 @@ class Jit:
         nodes = [None if isinstance(leaf, bool) else next(numbered) for leaf in leaves]
         return donated_pairs(self.f, self.donate, tree, nodes, result, outputs)
 
+    @collector_at_rest()
     def _trace(
         self, leaves: Sequence[Any], tree: Tree, shapes: Sequence[Shape] | None = None
     ) -> tuple[list[Node], list[Node], Tree, Trace]:

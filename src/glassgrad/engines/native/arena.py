@@ -96,17 +96,18 @@ def _hull(intervals: Sequence[Interval], column: Sequence[int]) -> Interval:
 
 def _fit(intervals: Sequence[Interval], order: Sequence[int], offsets: list[int]) -> int:
     """First fit, in this order; returns the end."""
-    placed: list[tuple[int, int, Interval]] = []
+    placed: list[tuple[int, int, int, int]] = []  # from, to; needed from, to
     end = 0
     for i in order:
-        wanted, at = padded(intervals[i].size), 0
-        for start, stop, other in placed:
+        this = intervals[i]
+        wanted, first, last, at = padded(this.size), this.first, this.last, 0
+        for start, stop, begins, ends in placed:
             if start >= at + wanted:
                 break
-            if other.meets(intervals[i]):
-                at = max(at, stop)
+            if stop > at and begins <= last and first <= ends:
+                at = stop
         offsets[i] = at
-        insort(placed, (at, at + wanted, intervals[i]), key=lambda p: (p[0], p[1]))
+        insort(placed, (at, at + wanted, first, last))
         end = max(end, at + wanted)
     return end
 

@@ -64,14 +64,13 @@ def _sources() -> str | None:
 
 def _settings() -> list[tuple[str, str, Any]]:
     """The numbers that steer planning and emitting, as they are now: a test may change one."""
-    here = __name__.rpartition(".")[0]
-    modules = [(n, m) for n, m in sys.modules.items() if n.startswith(here)]
-    return sorted(
-        (module, name, value if abs(value) < _ADDRESSES else "large")
-        for module, found in modules
-        for name, value in vars(found).items()
-        if type(value) in (int, float) and name.isupper()
-    )
+    here, numbers = __name__.rpartition(".")[0], {int, float}
+    found: list[tuple[str, str, Any]] = []
+    for module in [n for n in sys.modules if n.startswith(here)]:
+        for name, value in vars(sys.modules[module]).items():
+            if type(value) in numbers and name.isupper():
+                found.append((module, name, value if abs(value) < _ADDRESSES else "large"))
+    return sorted(found)
 
 
 def name_of(
@@ -128,6 +127,25 @@ def remember(
     kept.put(name, json.dumps(said).encode())
 
 
+def _shared_name(what: str, target: Target) -> str | None:
+    code = _sources()
+    return code and hashlib.sha256(repr((code, what, target)).encode()).hexdigest()
+
+
+def found_object(kept: ObjectCache, what: str, target: Target) -> tuple[bytes, list[str]] | None:
+    """What `shared_object` gives, where an earlier process has kept it."""
+    name = _shared_name(what, target)
+    found = kept.get(name) if name else None
+    if found is None:
+        return None
+    try:
+        said = json.loads(found)
+        obj = kept.get(said["object"])
+        return None if obj is None else (obj, [str(n) for n in said["foreign"]])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def shared_object(
     kept: ObjectCache, what: str, target: Target, parts: Sequence[Callable[[Module], Any]],
     level: int = 2,
@@ -136,23 +154,15 @@ def shared_object(
 
     It follows from this package's code and the target, so a record saves emitting it.
     """
-    code = _sources()
-    name = code and hashlib.sha256(repr((code, what, target)).encode()).hexdigest()
-    found = kept.get(name) if name else None
-    if found is not None:
-        try:
-            said = json.loads(found)
-            obj = kept.get(said["object"])
-            if obj is not None:
-                return obj, [str(n) for n in said["foreign"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            pass  # emitted anew
+    known = found_object(kept, what, target)
+    if known is not None:
+        return known
     module = Module(target)
     for emit in parts:
         emit(module)
     text, foreign = module.text(), module.foreign()
     obj, _ = compiled(text, target, kept, __version__, level)
-    if name:
+    if name := _shared_name(what, target):
         said = {"object": key(text, target, __version__, level), "foreign": foreign}
         kept.put(name, json.dumps(said).encode())
     return obj, foreign
@@ -174,4 +184,4 @@ def _constant(said: Any, values: Sequence[np.ndarray]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(data), as_dtype(np.dtype(dtype))).reshape(shape)
 
 
-__all__ = ["Made", "name_of", "recalled", "remember", "shared_object"]
+__all__ = ["Made", "found_object", "name_of", "recalled", "remember", "shared_object"]

@@ -9,12 +9,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from glassgrad.engines.native import pyabi
-from glassgrad.engines.native.aside import finished
+from glassgrad.engines.native import aside, pyabi
 from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.emit import I1, I8, I32, I64, PTR, VOID, Function, Module, Value
 from glassgrad.engines.native.link import Linked
-from glassgrad.engines.native.recall import shared_object
+from glassgrad.engines.native.recall import found_object, shared_object
 from glassgrad.engines.native.records import (
     AS_SCALAR,
     BY_US,
@@ -44,13 +43,25 @@ _EXPORTS = (
 
 def assembled() -> tuple[bytes, list[str]]:
     """The object of the shared functions, and the names that it takes from outside."""
-    return shared_object(ObjectCache(user_cache_folder()), "runtime", Target.host(), _PARTS)
+    place = ObjectCache(user_cache_folder()), "runtime", Target.host()
+    return _found() or shared_object(*place, _PARTS)
+
+
+@cache
+def _found() -> tuple[bytes, list[str]] | None:
+    return found_object(ObjectCache(user_cache_folder()), "runtime", Target.host())
+
+
+def begin() -> None:
+    """Lets another thread make them, where no earlier process did, while a program is traced."""
+    if _found() is None:
+        aside.begin(assembled)
 
 
 @cache
 def addresses() -> dict[str, int]:
     """The addresses of the shared functions, linked at the first call."""
-    obj, foreign = finished(assembled)
+    obj, foreign = aside.finished(assembled)
     known = pyabi.addresses()
     linked = Linked(obj, Target.host(), _EXPORTS, {n: known[n] for n in foreign})
     _LINKED.append(linked)

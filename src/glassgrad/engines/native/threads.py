@@ -164,6 +164,6 @@ def _quotas(root: Path) -> Iterator[float]:
 
 def _content(file: Path) -> str:
     try:
-        return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
