@@ -105,23 +105,12 @@ def _same_shape(a: Any, b: Any, at: Extent) -> bool:
 
 def _same_function(a: Function, b: Function, at: Extent, outer: Pairs) -> bool:
     """Whether two bodies are; their constants that differ join those of the graph around them."""
-    if len(a.order) != len(b.order) or len(a.params) != len(b.params):
+    if len(a.params) != len(b.params):
         return False
-    found = Pairs({})
-    number = {n: i for i, n in enumerate(b.order)}
-    for x, y in zip(a.order, b.order):
-        if isinstance(x.op, Input):
-            if x not in a.params or y not in b.params or a.params.index(x) != b.params.index(y):
-                return False
-            if not _same_shape(x.shape, y.shape, at) or x.dtype != y.dtype:
-                return False
-        elif not _alike(x, y, at, found):
-            return False
-        found[x] = y
-        if [number[found[i]] for i in x.inputs] != [number[i] for i in y.inputs]:
-            return False
-    if [found[y] for y in a.outputs] != list(b.outputs):
+    known = dict(zip(a.params, b.params))
+    if not all(_same_shape(x.shape, y.shape, at) and x.dtype == y.dtype for x, y in known.items()):
         return False
+    found = pairs(a.outputs, b.outputs, known, at)
     return all(_joined(c, found[c], outer) for c in found.constants)
 
 
