@@ -10,8 +10,10 @@ import pytest
 
 import glassgrad as gg
 from glassgrad.engines.native import arena, recall
+from glassgrad.engines.native import general as general_module
 from glassgrad.engines.native import program as program_module
 from glassgrad.engines.native.cache import ObjectCache
+from glassgrad.engines.native.extents import EXAMPLES
 from glassgrad.engines.native.program import NativeProgram
 from glassgrad.engines.native.recall import Made, name_of, recalled, remember
 from glassgrad.engines.native.target import Target
@@ -236,3 +238,40 @@ def test_constants_come_from_the_graph_or_from_the_record(cache):
     assert found.constants[0] is inside.op.value
     assert found.constants[1].tobytes() == np.arange(3, dtype="f4").tobytes()
     assert found[:7] == made[:7]
+
+
+def sizes(f, counts, monkeypatch, folder, emits):
+    """What a function of batches gives, by a program whose kernel is emitted or recalled."""
+
+    def refuse(*args):
+        raise AssertionError("emitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(general_module, "user_cache_folder", lambda: folder)
+        if not emits:
+            patch.setattr(general_module, "Code", refuse)
+        compiled = gg.jit(f, batch=0)
+        found = [compiled(np.arange(3.0 * n).reshape(n, 3)).tobytes() for n in counts]
+    assert ("from the cache" in compiled.report()) != emits
+    return found
+
+
+def test_a_kernel_for_every_size_is_not_emitted_again(tmp_path, monkeypatch):
+    def f(x):
+        z = np.tanh(x @ TABLE) / len(x) + np.arange(4)
+        return np.log(np.sum(np.exp(z), axis=1))
+
+    first = sizes(f, (5, 9, 5), monkeypatch, tmp_path, emits=True)
+    assert sizes(f, (5, 9, 5), monkeypatch, tmp_path, emits=False) == first
+    assert sizes(f, (9, 200), monkeypatch, tmp_path, emits=False)[0] == first[1]
+
+
+def test_a_kernel_for_a_size_is_not_taken_for_one_of_every_size(tmp_path, monkeypatch):
+    prime = EXAMPLES[0][0]
+
+    def f(x):
+        return np.cumsum(x * 2, axis=1)
+
+    x = new_input(Trace(), "x", (prime, 3), "f8")
+    NativeProgram([f(gg.Array(x)).node], [x], cache=ObjectCache(tmp_path))
+    assert len(sizes(f, (5,), monkeypatch, tmp_path, emits=True)[0]) == 5 * 3 * 8

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engines.native import memory, outside, pyabi, underway
-from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
+from glassgrad.engines.native.cache import ObjectCache, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, Signature
 from glassgrad.engines.native.calling import Calling, Slot, address
 from glassgrad.engines.native.donation import Donation
@@ -24,13 +24,16 @@ from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.memory import Memory
+from glassgrad.engines.native.places import Places
 from glassgrad.engines.native.planner import Planner
+from glassgrad.engines.native.recall import Made, name_of, recalled, remember
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.telling import told
 from glassgrad.engines.native.underway import Arenas, Kernel
 from glassgrad.engines.native.units import assembled
 from glassgrad.graph.node import Node
+from glassgrad.version import __version__
 
 
 class Example(NamedTuple):
@@ -58,18 +61,16 @@ class GeneralProgram:
         signature = signature and signature.donating(self.donated)
         self.target = target or Target.host()
         self.extents = examples[0].extents
-        self.planner, self.steps, code = self._planned(examples[0])
-        if self._planned(examples[1])[2].units != code.units:
-            raise FixedSizeError("the code depends on the size")
-        self.places, self.long, self.shared = code.places, code.long, bool(code.parts)
         self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
-        objects, self.cache_hit = assembled(code.units, self.target, self.cache)
+        self.planner, self.steps, layout = self._planned(examples[0])
+        self.places = Places(layout, len(examples[0].inputs), len(self.extents.primes))
+        made = self._made(examples, layout)
+        objects, self.long, self.shared = list(made.objects), made.long, made.shared
         self.code_size = sum(map(len, objects))
         self.constants = [np.ascontiguousarray(b.value) for b in self.planner.constants]
-        known = {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
-        known |= outside.addresses(code.module.foreign())
-        known |= underway.addresses() if self.long else {}
-        imports = {n: known[n] for n in code.module.foreign()}
+        known = outside.addresses(made.foreign) | (underway.addresses() if self.long else {})
+        imports = {n: known[n] for n in made.foreign if n in known}
+        imports |= {f"const_{i}": c.ctypes.data for i, c in enumerate(self.constants)}
         self.call: FastCall | None = None
         exports = ["kernel"]
         if signature is not None and pyabi.usable():
@@ -91,12 +92,36 @@ class GeneralProgram:
         if call is not None:
             call.release()
 
-    def _planned(self, example: Example) -> tuple[Planner, list[Step], Code]:
+    def _planned(self, example: Example) -> tuple[Planner, list[Step], Layout]:
         planner = Planner(example.outputs, example.inputs, extents=example.extents)
         steps = Donation(planner.plan(), self.donated, self.target).settled()
-        layout = Layout(steps, self.target, lambda n: n)
-        code = Code(steps, layout, self.target, example.extents, len(example.inputs))
-        return planner, steps, code
+        return planner, steps, Layout(steps, self.target, lambda n: n)
+
+    def _made(self, examples: Sequence[Example], layout: Layout) -> Made:
+        """The kernel: recalled by the first example's graph, or emitted for both and compared.
+
+        The other example is the first one in other numbers, or there would be no program.
+        """
+        outputs, inputs, extents = examples[0]
+        graph = outputs, inputs, self.donated, self.target
+        name = None
+        if self.cache.folder is not None:
+            name = name_of(*graph, primes=extents.primes)
+        found = recalled(self.cache, name, outputs)
+        self.cache_hit = found is not None
+        if found is not None and not outside.missing(found.foreign):
+            return found
+        code = Code(self.steps, layout, self.target, extents, len(inputs))
+        _, steps, other = self._planned(examples[1])
+        if Code(steps, other, self.target, examples[1].extents, len(inputs)).units != code.units:
+            raise FixedSizeError("the code depends on the size")
+        objects, self.cache_hit = assembled(code.units, self.target, self.cache)
+        foreign = [n for n in code.module.foreign() if not n.startswith("const_")]
+        flags = code.long, bool(code.parts)
+        made = Made(objects, layout.size, code.size, 0, *flags, foreign, [])
+        names = [key(u.text, self.target, __version__, u.level) for u in code.units]
+        remember(self.cache, name, made, names, outputs)
+        return made
 
     def at(
         self, sizes: Sequence[int], outputs: Sequence[Node], inputs: Sequence[Node],
@@ -114,7 +139,6 @@ class GeneralProgram:
         memory.check(self.name, need, lambda: (self.steps, layout), self._shown)
         size = 1 << (layout.size - 1).bit_length()
         arenas = self._arenas.get(size) or self._arenas.setdefault(size, Arenas(size))
-        assert self.places is not None
         block = self.places.block(layout, sizes)
         return SizedProgram(self, need, arenas, (*values, block), outputs, inputs)
 

@@ -75,16 +75,18 @@ def _settings() -> list[tuple[str, str, Any]]:
 
 def name_of(
     outputs: Sequence[Node], inputs: Sequence[Node], donated: Mapping[int, int], target: Target,
-    budget: int | None = None, raw: int | None = None,
+    budget: int | None = None, raw: int | None = None, primes: Sequence[int] = (),
 ) -> str | None:  # fmt: skip
     """The name of a kernel's record; None where it cannot be known again.
 
-    With `raw` the outputs are still to be finished, the first so many to be made stable.
+    With `raw` the outputs are still to be finished, the first so many to be made stable. In a
+    kernel for every size `primes` stand for the extents that vary.
     """
     code, graph = _sources(), digest(outputs, inputs)
     if code is None or graph is None:
         return None
-    text = repr((code, graph, sorted(donated.items()), target, budget, raw, _settings()))
+    how = sorted(donated.items()), target, budget, raw, tuple(primes)
+    text = repr((code, graph, how, _settings()))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
