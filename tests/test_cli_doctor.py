@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +119,22 @@ def test_calls_without_the_fast_path(capsys, monkeypatch):
 def test_unknown_options_are_refused(capsys):
     assert main(["doctor", "--chek"]) == 2
     assert "Did you mean '--check'?" in capsys.readouterr().err
+
+
+def test_a_user_without_a_home_has_no_cache(capsys, monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert user_cache_folder() is None
+    assert "set HOME" in said(capsys, "--check", code=1)
+    assert "deleted 0 compiled programs" in said(capsys, "--clear-cache", code=1)
+
+
+def test_a_relative_folder_is_no_cache(folder, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", "caches")
+    assert user_cache_folder() == folder.parents[1] / ".cache" / "glassgrad" / "objects"
+    monkeypatch.setenv("HOME", "here")
+    assert user_cache_folder() is None

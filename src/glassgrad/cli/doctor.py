@@ -100,6 +100,10 @@ def cache_facts() -> Iterator[Fact]:
     from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 
     folder = user_cache_folder()
+    if folder is None:
+        told = "this user has no home folder, so every process compiles anew: set HOME"
+        yield Fact("cache", "no folder", told)
+        return
     cache = ObjectCache(folder)
     trouble = cache.trouble()
     advice = "" if not trouble else (

@@ -33,15 +33,25 @@ for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # links, pi
     _READ |= getattr(os, _flag, 0)
 
 
-def user_cache_folder() -> Path:
-    """Where this platform keeps a user's caches, with our name appended."""
+def user_cache_folder() -> Path | None:
+    """Where this platform keeps a user's caches, with our name appended; None for one without home.
+
+    A relative path is no such place: it would be another one in every folder.
+    """
+    try:
+        folder = _caches() / "glassgrad" / "objects"
+    except RuntimeError:  # neither HOME nor an entry in the list of users
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def _caches() -> Path:
     if sys.platform == "darwin":
-        root = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "glassgrad" / "objects"
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return chosen if chosen.is_absolute() else Path.home() / ".cache"
 
 
 def key(text: str, target: Target, version: str, level: int = 2) -> str:
