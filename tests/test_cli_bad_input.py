@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -116,6 +119,35 @@ def test_predictions_into_a_folder(capsys, inside, model):
     names = sorted(p.name for p in inside.iterdir())
     assert "m: this is a folder" in refused(capsys, ["predict", "m", "d.csv", "--out", "m"])
     assert sorted(p.name for p in inside.iterdir()) == names
+
+
+def test_a_place_that_cannot_be_written_to_is_found_before_the_work(
+    capsys, inside, model, monkeypatch
+):
+    def refuse(*args, dir, **kwargs):
+        assert dir.absolute() in (inside, model)
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    for words in ([*TRAIN, "--out", "new"], [*TRAIN, "--out", "m"],
+                  ["predict", "m", "d.csv", "--out", "p.csv"]):  # fmt: skip
+        assert main(words) == 2
+        out, err = capsys.readouterr()
+        assert "nothing can be written to" in err and "Read-only file system" in " ".join(
+            err.split()
+        )
+        assert "epoch" not in out + err
+
+
+def test_a_full_disk_is_told_with_the_file(capsys, inside, model, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = {p.name: p.read_bytes() for p in model.iterdir()}
+    monkeypatch.setattr(os, "fsync", full)
+    said = refused(capsys, [*TRAIN, "--out", "m"])
+    assert "model.safetensors.next: No space left on device" in said
+    assert {p.name: p.read_bytes() for p in model.iterdir()} == before
 
 
 def test_evaluation_without_answers(capsys, inside, model):

@@ -10,11 +10,13 @@ from pathlib import Path
 def check_output(path: Path) -> None:
     """Raise BadInput unless a file may stand at `path`: its folder is there, and it is none."""
     from glassgrad.data.bad_input import BadInput, MissingFile
+    from glassgrad.train.folder import check_writable
 
     if not path.absolute().parent.is_dir():
         raise MissingFile(f"{path}: the folder {path.parent} does not exist. Create it first.")
     if path.is_dir():
         raise BadInput(f"{path}: this is a folder; give the name of a file.")
+    check_writable(path, path.absolute().parent)
 
 
 def write_whole(path: Path, text: str) -> None:

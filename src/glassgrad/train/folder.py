@@ -32,6 +32,11 @@ def digest(data: bytes) -> str:
 
 def check_target(folder: Path) -> None:
     """Raise BadInput unless a model may be written to `folder`: new, empty, or a model already."""
+    _check_kind(folder)
+    check_writable(folder, folder if folder.exists() else folder.absolute().parent)
+
+
+def _check_kind(folder: Path) -> None:
     if not folder.exists():
         parent = folder.absolute().parent
         if not parent.is_dir():
@@ -47,9 +52,20 @@ def check_target(folder: Path) -> None:
         )
 
 
+def check_writable(path: Path, folder: Path) -> None:
+    """Raise BadInput where no file can be made in `folder`, which `path` is to be put into."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"{path}: nothing can be written to {folder} ({error.strerror}). Choose another place."
+        ) from None
+
+
 def write_folder(folder: Path, config: bytes, weights: bytes) -> None:
     """Write both files durably; `config` must contain `digest(weights)`."""
-    check_target(folder)
+    _check_kind(folder)
     if folder.exists():
         _replace(folder, config, weights)
     else:
@@ -101,10 +117,14 @@ def _settle(folder: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     path.unlink(missing_ok=True)  # never through a link that lies there
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = str(path)  # a full disk does not say where
+        raise
 
 
 def _sync_folder(folder: Path) -> None:
