@@ -167,12 +167,18 @@ _ACCUMULATIONS = {
 }
 
 
+_NUMBERS = frozenset({int, float, bool})
+
+
 def operands(inputs: Sequence[Any]) -> list[Value]:
     """Handles and arrays as nodes; Python scalars stay weak, and handles that stand for one too."""
-    trace = next(x.node.trace for x in inputs if isinstance(x, Array))
-    values = [x if type(x) in (int, float, bool) else _node(x, trace) for x in inputs]
+    values: list[Any] = [x.node if isinstance(x, Array) else x for x in inputs]
+    trace = next(x.trace for x in values if isinstance(x, Node))
+    for i, x in enumerate(values):
+        if not isinstance(x, Node) and type(x) not in _NUMBERS:
+            values[i] = _node(x, trace)
     weak = [isinstance(x, Array) and x._weak for x in inputs]
-    if any(weak) and not all_weak(inputs):
+    if True in weak and not all_weak(inputs):
         strong = [v.dtype for v, w in zip(values, weak) if isinstance(v, Node) and not w]
         for i, w in enumerate(weak):
             if w:
@@ -184,7 +190,7 @@ def operands(inputs: Sequence[Any]) -> list[Value]:
 
 def all_weak(inputs: Sequence[Any]) -> bool:
     """Whether every operand is a Python number or stands for one."""
-    return all(type(x) in (int, float, bool) or (isinstance(x, Array) and x._weak) for x in inputs)
+    return all(x._weak if isinstance(x, Array) else type(x) in _NUMBERS for x in inputs)
 
 
 def _node(x: Any, trace: Trace) -> Node:
@@ -225,7 +231,7 @@ def _call(ufunc: Any, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
             f"np.{ufunc.__name__}: a traced result cannot be written into a plain ndarray, which "
             f"was made outside the traced function: make it inside, by np.zeros{at_caller()}"
         )
-    values = operands([*inputs, *([target] if target is not None else [])])[: len(inputs)]
+    values = operands(inputs if target is None else [*inputs, target])[: len(inputs)]
     if ufunc in _BOOLEAN:
         _check_boolean(ufunc, values)
     weak = dtype is None and all_weak(inputs)

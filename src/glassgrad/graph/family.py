@@ -215,7 +215,7 @@ _NO_BOOL = ("negative", "subtract", "square", "power", "sign", "floor_divide", "
 def _fit(trace: Any, x: Operand, dtype: DType, shape: Shape) -> Node:
     """An operand as a node of that dtype and shape."""
     node = x if isinstance(x, Node) else weak_constant(trace, x, dtype)
-    if node.dtype != dtype:
+    if node.dtype is not dtype and node.dtype != dtype:
         node = make(Cast(dtype), node)
     return node if node.shape == shape else make(Broadcast(shape), node)
 
