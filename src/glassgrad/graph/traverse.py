@@ -18,17 +18,17 @@ def topological_order(outputs: Iterable[Node], known: Collection[Node] = ()) -> 
         stack = [output]
         while stack:
             node = stack[-1]
-            if node in done:
-                stack.pop()
-                continue
-            waits = [x for x in node.inputs if x not in done]
-            if waits:
-                waits.reverse()
-                stack += waits
-            else:
+            if node not in done:
+                waits = False
+                for x in reversed(node.inputs):
+                    if x not in done:
+                        stack.append(x)
+                        waits = True
+                if waits:
+                    continue
                 done.add(node)
                 order.append(node)
-                stack.pop()
+            stack.pop()
     return order
 
 

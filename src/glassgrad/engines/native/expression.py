@@ -121,17 +121,17 @@ def walk(roots: Sequence[Expr]) -> list[Expr]:
     stack = list(reversed(roots))
     while stack:
         expr = stack[-1]
-        if expr in done:
-            stack.pop()
-            continue
-        waits = [x for x in expr.args if x not in done]
-        if waits:
-            waits.reverse()
-            stack += waits
-        else:
+        if expr not in done:
+            waits = False
+            for x in reversed(expr.args):
+                if x not in done:
+                    stack.append(x)
+                    waits = True
+            if waits:
+                continue
             done.add(expr)
             order.append(expr)
-            stack.pop()
+        stack.pop()
     return order
 
 

@@ -258,13 +258,14 @@ class Planner(Builder):
 
     def _local(self, step: Step) -> dict[Node, Expr]:
         """The nodes whose values a step has at hand."""
-        return {
-            node: store.expr
-            for store in step.stores
-            if plain(store, step.shape)
-            for node in self.buffers.shown.get(store.buffer, ())
-            if node.shape == step.shape and self.buffers.get(node) is store.buffer
-        }
+        found: dict[Node, Expr] = {}
+        shown, shape = self.buffers.shown, step.shape
+        for store in step.stores:
+            if store.buffer in shown and plain(store, shape):
+                for node in shown[store.buffer]:
+                    if node.shape == shape and self.buffers.get(node) is store.buffer:
+                        found[node] = store.expr
+        return found
 
     def contiguous(self, node: Node) -> Buffer:
         """A node's elements in order; every operand of a loop is a root or an input."""
