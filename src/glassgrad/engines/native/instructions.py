@@ -141,8 +141,13 @@ class Instructions:
         return Value(self, f"@{function.name}", PTR)
 
     def _pair(self, a: Value | Number, b: Value | Number) -> tuple[Value, Value]:
-        wide = max((x for x in (a, b) if isinstance(x, Value)), key=lambda x: x.type.lanes)
-        return self.coerce(a, wide.type), self.coerce(b, wide.type)
+        if not isinstance(a, Value):
+            assert isinstance(b, Value)
+            return self.coerce(a, b.type), b
+        if not isinstance(b, Value):
+            return a, self.coerce(b, a.type)
+        wide = a.type if a.type.lanes >= b.type.lanes else b.type
+        return self.coerce(a, wide), self.coerce(b, wide)
 
     def arithmetic(self, name: str, a: Value | Number, b: Value | Number) -> Value:
         """``add``, ``sub``, ``mul`` or ``div`` (floats only), by the operands' type."""

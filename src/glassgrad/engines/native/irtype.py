@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import cache
+from math import copysign, inf
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,15 @@ import numpy as np
 class Type:
     """A first-class type: ``kind`` is "f", "i", "p" or "v"; ``lanes`` is 0 for a scalar."""
 
-    __slots__ = ("bits", "kind", "lanes", "mangled", "text")
+    __slots__ = ("bits", "element", "kind", "lanes", "mangled", "text")
+
+    element: Type  # the scalar type of one lane; itself for a scalar
 
     def __init__(self, kind: str, bits: int, lanes: int) -> None:
         self.kind = kind
         self.bits = bits
         self.lanes = lanes
+        self.element = type_of(kind, bits, 0) if lanes else self
         scalar = {"f": "float" if bits == 32 else "double", "i": f"i{bits}", "p": "ptr"}.get(kind)
         self.text = scalar or "void"
         self.mangled = "p0" if kind == "p" else f"{kind}{bits}"
@@ -44,11 +48,6 @@ class Type:
     def is_float(self) -> bool:
         """True for float, double and vectors of them."""
         return self.kind == "f"
-
-    @property
-    def element(self) -> Type:
-        """The scalar type of one lane (itself for a scalar)."""
-        return type_of(self.kind, self.bits, 0)
 
     @property
     def itemsize(self) -> int:
@@ -93,11 +92,18 @@ def of_dtype(dtype: np.dtype[Any] | type) -> Type:
     raise TypeError(f"the native engine has no machine type for dtype {dtype}")
 
 
+def _in_float32(number: float) -> float:
+    """A number rounded to float32, as NumPy does, which takes longer."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", number))[0]
+    except OverflowError:
+        return copysign(inf, number)
+
+
 def scalar_text(type_: Type, number: float) -> str:
     """A number as LLVM reads it; a float is the hexadecimal of the double it rounds to."""
     if type_.kind == "f":
-        with np.errstate(over="ignore"):
-            rounded = float(np.float32(number)) if type_.bits == 32 else float(number)
+        rounded = _in_float32(number) if type_.bits == 32 else float(number)
         return f"0x{struct.unpack('<Q', struct.pack('<d', rounded))[0]:016X}"
     if type_.bits == 1:
         return "true" if number else "false"
