@@ -32,7 +32,7 @@ LOCKS, THREADS, LAST, KEPT_OFF, MASKS = (ASLEEP + 8 * MOST * i for i in range(1,
 BYTES = MASKS + placement.MASK * MOST
 CREW = "crew"  # the symbol of that memory
 
-_LOOKS = 3000  # at the ticket, before a worker sleeps: some 100 microseconds
+_LOOKS = 10000  # at the ticket, before a worker sleeps: some 300 microseconds
 _ENOUGH = 1_000_000  # nanoseconds of waiting for workers, more than they saved, and they rest
 SHORTEST, _LONGEST = 20_000_000, 640_000_000  # rests, each twice the one before
 _PATIENCE = 2  # times a part's time the caller waits awake: a worker at its last part needs less
@@ -99,15 +99,16 @@ def _emit_share(module: Module) -> None:
     atomic.write(f, f.binary("or", f.binary("shl", number, 32), count), word(f, TICKET))
     atomic.fence(f)
     f.call("gg_wake", VOID, f.select(f.compare("slt", admitted, count), admitted, count - 1))
+    woken = now(f)
     for slot in (mine, gone, stopped):
         f.store(f.index(0), slot)
     _until(f, lambda out: _take(f, function, context, (mine, gone, stopped), out))
     taken, own = now(f), f.load(I64, mine)
     others = count - own - f.load(I64, gone)
-    each = f.binary("sdiv", taken - start, f.select(f.compare("sgt", own, 1), own, 1))
+    each = f.binary("sdiv", taken - woken, f.select(f.compare("sgt", own, 1), own, 1))
     patience = taken + each * _PATIENCE
     _until(f, lambda out: _wait(f, others, patience, out))
-    _weigh(f, each * others - (now(f) - taken))
+    _weigh(f, each * others - (now(f) - taken) - (woken - start))
     atomic.write(f, f.index(0), word(f, BUSY))
     f.ret(f.compare("ne", f.load(I64, stopped), 0))
     f.begin(alone)
@@ -176,8 +177,8 @@ def _wait(f: Function, others: Value, patience: Value, out: str) -> None:
 def _weigh(f: Function, saved: Value) -> None:
     """Whether the crew is worth its while; where it was not of late, it rests for some time.
 
-    The parts of the workers would have taken the caller as long as its own have; it has waited
-    instead.
+    The parts of the workers would have taken the caller as long as its own have; it has woken them
+    and waited instead.
     """
     balance = f.load(I64, word(f, BALANCE)) + saved
     good, poor = f.compare("sgt", balance, _ENOUGH), f.compare("slt", balance, -_ENOUGH)
@@ -288,7 +289,7 @@ def _in_the_way(f: Function) -> Value:
 
 def _look_or_sleep(f: Function, me: Value, looks: Value) -> None:
     f.branch(
-        f.compare("slt", _counted(f, looks), _LOOKS),
+        f.compare("slt", _counted(f, looks), _LOOKS) & ~_in_the_way(f),
         lambda: atomic.pause(f),
         lambda: _sleep(f, me, looks),
     )

@@ -219,6 +219,9 @@ class Code:
             count = emit_rows(g, step, known, status, function, wanted, *index)
             if index:
                 self.parts[name] = count
+        elif isinstance(step, Multiply) and step.work is not None:
+            g.glue = True
+            emit_multiply(self.module, g, step, known, known[step.work], f"{name}_product")
         elif isinstance(step, Multiply):
             cut = cut_of(step, self.target)
             assert cut is not None
