@@ -212,6 +212,7 @@ class Code:
         if emit_programs is not None:
             emit_programs(g, step, known, status, *inner.get(id(step), ()))
         elif isinstance(step, Rows):
+            g.glue = any(isinstance(s, Multiply) for t in step.turns for s in t.steps)
 
             def function(s: Step, i: int, used: Sequence[Buffer]) -> Function:
                 return self._function(s, f"{name}_{i}", used, layout, inner, cuts=False)

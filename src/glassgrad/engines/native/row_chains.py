@@ -23,9 +23,10 @@ from glassgrad.engines.native.step import Multiply, Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.threads import cores
 
+_LEAST, _PART = cost.SHARED, cost.PART  # nanoseconds of a first chain, and of a part
 _FEWEST = 16  # rows of a part: a product packs its right factor for each
-_MOST = 2097152  # bytes that a chain writes: all of them are kept until it has run
-_WAITING = 256  # steps that may be put off until a chain has run
+_MOST = 2097152  # bytes of all intermediate values: more of them are let go of as soon as can be
+_STEPS, _WAITING = 256, 100  # of a chain at most; that may be put off until it has run
 _LINE = 64  # bytes
 
 
@@ -37,11 +38,14 @@ def in_row_chains(
     The `copies` stay at the end: they write over what any step may read.
     """
     steps = [s for s in steps if s not in copies]
-    if sum(cost.of_step(s) for s in steps if _is_short_product(s)) < cost.SHARED:
+    products = (cost.of_step(s) for s in steps if _is_short_product(s))
+    kept = {b for s in steps for b in s.writes() if b.kind == "arena"}
+    if sum(products) < _LEAST or sum(b.nbytes for b in kept) > _MOST:
         return [*steps, *copies]
     found: list[Step] = []
     waiting = deque(steps)
     alone = set[Step]()  # what no chain begins with
+    any_joined = False
     while waiting:
         first = waiting.popleft()
         chain = _Chain(pairs, _rows(first))
@@ -49,17 +53,17 @@ def in_row_chains(
             found.append(first)
             continue
         chain.gather(first, waiting)
-        joined = chain.shared(target)
+        joined = chain.shared(target, _LEAST if not any_joined else min(_LEAST, 2 * _PART))
         if joined is None:
             found.append(first)
             alone.update(chain.steps)
-            waiting = deque([s for s in chain.order if s is not first] + [*waiting])
+            waiting.extendleft(reversed(chain.order))
         else:
             found.append(joined)
+            any_joined = True
             waiting.extendleft(reversed(chain.later))
-    if any(isinstance(s, Rows) for s in found):
-        for step in found:
-            step.crewed = True
+    for step in found:
+        step.crewed = any_joined
     return [*found, *copies]
 
 
@@ -78,17 +82,15 @@ def _rows(step: Step) -> int:
 class _Chain(Group):
     """Steps that may be shared as one."""
 
-    order: list[Step] = field(default_factory=list)  # all that were looked at
+    order: list[Step] = field(default_factory=list)  # all that were looked at after the first
     matrices: set[Buffer] = field(default_factory=set)  # which products read, not row by row
-    size: int = 0  # bytes that are written
     _late_reads: set[Buffer] = field(default_factory=set)
     _late_writes: set[Buffer] = field(default_factory=set)
 
     def gather(self, first: Step, waiting: deque[Step]) -> None:
         """Takes in what it can of the steps that follow."""
-        self.order.append(first)
         self.add(first)
-        while waiting and len(self.later) < _WAITING and self.size < _MOST:
+        while waiting and len(self.later) < _WAITING and len(self.steps) < _STEPS:
             step = waiting.popleft()
             self.order.append(step)
             if self.takes(step):
@@ -101,7 +103,6 @@ class _Chain(Group):
     def add(self, step: Step) -> None:
         """Takes a step in."""
         super().add(step)
-        self.size += sum(s.buffer.nbytes for s in step.stores)
         if isinstance(step, Multiply):
             self.matrices |= {step.left.buffer, step.right.buffer}
 
@@ -138,13 +139,13 @@ class _Chain(Group):
             left.row == row and left.offset >= 0 and left.column >= 0 and last < row
         )
 
-    def shared(self, target: Target) -> Rows | None:
+    def shared(self, target: Target, least: float) -> Rows | None:
         """The chain as one step of a few turns; None where that would not pay."""
         whole = cost.of_steps(self.steps)
         products = [s for s in self.steps if isinstance(s, Multiply)]
-        if whole < cost.SHARED or len(self.steps) < 2 or not products:
+        if whole < least or len(self.steps) < 2 or not products:
             return None
-        most = min(max(2, cores()), int(whole / cost.PART), self.rows // _FEWEST)
+        most = min(max(2, cores()), int(whole / _PART), self.rows // _FEWEST)
         parts = next((n for n in range(most, 1, -1) if self.rows % n == 0), 0)
         return _Parts(self, self.rows // parts, target).step() if parts else None
 
