@@ -32,7 +32,7 @@ LOCKS, THREADS, LAST, KEPT_OFF, MASKS = (ASLEEP + 8 * MOST * i for i in range(1,
 BYTES = MASKS + placement.MASK * MOST
 CREW = "crew"  # the symbol of that memory
 
-_LOOKS = 10000  # at the ticket, before a worker sleeps: some 300 microseconds
+_LOOKS = 3000  # at the ticket, before a worker sleeps: some 100 microseconds
 _ENOUGH = 1_000_000  # nanoseconds of waiting for workers, more than they saved, and they rest
 SHORTEST, _LONGEST = 20_000_000, 640_000_000  # rests, each twice the one before
 _PATIENCE = 2  # times a part's time the caller waits awake: a worker at its last part needs less
