@@ -223,7 +223,8 @@ class NativeProgram(Calling):
     def report(self) -> str:
         """What was compiled, fused and called, and what it took."""
         kinds = Counter(type(s).__name__.lower() for s in self.steps)
-        made = ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in kinds.items())
+        many = (f"{n} {kind}{'s' * (n > 1 and kind[-1] != 's')}" for kind, n in kinds.items())
+        made = ", ".join(many)
         lines = [
             f"{self.name}: {len(self.planner.order)} nodes in {len(self.steps)} steps "
             f"({made or 'none'}), {self.planner.fused} joined to the step before them",
