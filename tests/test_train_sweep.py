@@ -123,7 +123,8 @@ import glassgrad as gg
 from glassgrad import nn
 
 rng = np.random.default_rng(0)
-x, y = rng.normal(size=(60000, 64)).astype(np.float32), rng.integers(0, 10, 60000)
+rows = int(sys.argv[1])
+x, y = rng.normal(size=(rows, 64)).astype(np.float32), rng.integers(0, 10, rows)
 model = nn.MLP.init([64, 128, 10], key=gg.random.key(0))
 
 
@@ -142,10 +143,12 @@ print("stopped", time.time(), fit.stopped, np.isfinite(fit.model.layers[0].weigh
 """
 
 
-def test_ctrl_c_ends_a_run_within_half_a_second():
+@pytest.mark.parametrize("rows", [60000, 60007], ids=["full batches", "a short one"])
+def test_ctrl_c_ends_a_run_within_half_a_second(rows):
     late = []
     for wait in (0.0, 0.02, 0.05):
-        process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, text=True)
+        words = [sys.executable, "-c", LONG, str(rows)]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "under way\n"
         time.sleep(wait)
