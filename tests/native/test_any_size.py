@@ -358,6 +358,19 @@ def test_axes_that_vary() -> None:
     assert found.sizes == (6, 7)
 
 
+@pytest.mark.parametrize("width", [1061, 4133, 2122, 5305])
+def test_an_extent_that_is_fixed_may_be_the_prime_of_an_example(width: int) -> None:
+    w = rng.normal(size=width)
+    f = gg.jit(lambda x: gg.value_and_grad(lambda w: np.mean(np.tanh(x @ w)))(w), batch=0)
+    for n in (3, 50):
+        x = rng.normal(size=(n, width)) / width
+        z = np.tanh(x @ w)
+        value, slope = f(x)
+        np.testing.assert_allclose(value, np.mean(z), rtol=1e-12)
+        np.testing.assert_allclose(slope, (1 - z**2) @ x / n, rtol=1e-9, atol=1e-15)
+    assert "by itself" not in f.report()
+
+
 def test_too_many_extents_are_refused() -> None:
     with pytest.raises(FixedSizeError):
         Extents.examples(7)

@@ -41,6 +41,13 @@ class Varying(NamedTuple):
             for shape, varying in zip(given, self.axes)
         ]
 
+    def fixed(self, given: Sequence[Shape]) -> list[Shape]:
+        """The extents of each argument that do not vary."""
+        return [
+            tuple(n for n, v in zip(shape, varying) if v is None)
+            for shape, varying in zip(given, self.axes)
+        ]
+
 
 def varying_axes(before: Sequence[Shape], now: Sequence[Shape]) -> Varying | None:
     """The axes whose extents differ between two calls; None where an array has other axes, too.
@@ -149,7 +156,7 @@ class Sizes:
         self, kind: Any, varying: Varying, graph: Graph, trace: Tracer, wanted: Wanted
     ) -> SizedProgram | None:
         """The program for the sizes of a call; None where there is none for every size."""
-        key = (kind, varying.axes, *self._fixed(varying, graph))
+        key = (kind, varying.axes, *varying.fixed([x.shape for x in graph.inputs]))
         if key not in self.templates:
             self.templates[key] = _template(varying, graph, trace, wanted)
         found = self.templates[key]
@@ -170,13 +177,6 @@ class Sizes:
         """Notes why calls of a kind have no program for every size."""
         self.templates[kind, reason] = reason
 
-    def _fixed(self, varying: Varying, graph: Graph) -> list[Shape]:
-        """The extents that do not vary."""
-        return [
-            tuple(n for n, v in zip(x.shape, axes) if v is None)
-            for x, axes in zip(graph.inputs, varying.axes)
-        ]
-
     def made(self) -> list[Template]:
         """The programs that there are."""
         return [t for t in self.templates.values() if isinstance(t, Template)]
@@ -190,8 +190,9 @@ def _template(varying: Varying, graph: Graph, trace: Tracer, wanted: Wanted) -> 
     from glassgrad.engines.native.extents import Extents, FixedSizeError
 
     try:
-        examples = Extents.examples(len(varying.sizes))
         shapes = [x.shape for x in graph.inputs]
+        fixed = (n for row in varying.fixed(shapes) for n in row)
+        examples = Extents.examples(len(varying.sizes), fixed)
         graphs: list[Graph] = []
         for extents in examples:
             try:

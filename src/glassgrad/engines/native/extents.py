@@ -8,7 +8,7 @@ extent. Two examples must give the same code to the letter: then no number of on
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,11 +49,17 @@ class Extents:
     primes: tuple[int, ...]
 
     @staticmethod
-    def examples(count: int) -> tuple[Extents, Extents]:
-        """Two examples of so many extents."""
-        if count > len(EXAMPLES):
-            raise FixedSizeError(f"{count} extents vary, {len(EXAMPLES)} may")
-        first, second = zip(*EXAMPLES[:count])
+    def examples(count: int, fixed: Iterable[int] = ()) -> tuple[Extents, Extents]:
+        """Two examples of so many extents, by primes that none of the `fixed` ones is divided by.
+
+        >>> Extents.examples(1, [784, 2 * 1061])[0]
+        Extents(primes=(1069,))
+        """
+        fixed = [n for n in fixed if n]
+        free = [pair for pair in EXAMPLES if all(n % p for p in pair for n in fixed)]
+        if count > len(free):
+            raise FixedSizeError(f"{count} extents vary, {len(free)} may")
+        first, second = zip(*free[:count])
         return Extents(first), Extents(second)
 
     def factors(self, number: int) -> tuple[int, tuple[int, ...]] | None:
