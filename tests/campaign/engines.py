@@ -38,7 +38,8 @@ def compiled(
         if way.strange:
             rng = np.random.default_rng(len(given))
             given = [strangely(x, rng) for x in given]
-        return list(program.fast(*given)) if way.builtin else program(given)
+        with np.errstate(divide="ignore", over="ignore"):
+            return list(program.fast(*given)) if way.builtin else program(given)
 
     return run
 

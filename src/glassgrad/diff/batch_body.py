@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from glassgrad.diff.guarded import guarded, with_live
 from glassgrad.graph.algebra import NODES
 from glassgrad.graph.family import Broadcast, broadcast_to, reshape
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Node, Trace, make, new_input
 from glassgrad.graph.op import Op
+from glassgrad.ops.division import any_may_fault
 from glassgrad.ops.loop import Call, Cond, Custom, Scan, While, results_of, scan
 from glassgrad.ops.random import RandomBits
 from glassgrad.ops.reduce import reduce
@@ -99,7 +101,8 @@ def _cond(node: Node, xs: Sequence[Node | None], size: int, batch: Batch) -> lis
     which = [x is not None for x in xs[1:]]
     if xs[0] is not None:
         given = {old: x for old, x in zip(node.inputs, xs) if x is not None}
-        yes, no = (_each(f, operands, given, size, batch) for f in (op.yes, op.no))
+        sides = (op.yes, pred), (op.no, NODES.logical_not(pred))
+        yes, no = (_each(f, live, operands, given, size, batch) for f, live in sides)
         return [_chosen(xs[0], a, b) for a, b in zip(yes, no)]
     out = [False] * len(op.yes.outputs)
     for _ in range(2):  # what differs in one branch differs in the other
@@ -112,10 +115,13 @@ def _cond(node: Node, xs: Sequence[Node | None], size: int, batch: Batch) -> lis
 
 
 def _each(
-    body: Function, operands: Sequence[Node], given: Mapping[Node, Node], size: int, batch: Batch
-) -> list[Node]:
-    """The results of a function for every example."""
+    body: Function, live: Node, operands: Sequence[Node], given: Mapping[Node, Node], size: int,
+    batch: Batch,
+) -> list[Node]:  # fmt: skip
+    """The results of a function for every example; `live` says of which they are used."""
     outputs = body.inline(operands)
+    if any_may_fault(body.order):
+        outputs = guarded(outputs, {x: x for x in operands}, live)
     found = batch(outputs, given, size)
     return [spread(y, size) if b is None else b for y, b in zip(outputs, found)]
 
@@ -146,7 +152,11 @@ def _while(node: Node, xs: Sequence[Node | None], size: int, batch: Batch) -> li
     if each:
         params, _ = body.fresh()
         (going,) = test.inline(params)
-        moved = [_chosen(going, new, old) for new, old in zip(body.inline(params), params)]
+        step, taken = body, params
+        if any_may_fault(op.body.order):
+            live = with_live(op.body, len(params))
+            step, taken = batched_body(live, [*which, True], out, size, batch)[0], [*params, going]
+        moved = [_chosen(going, new, old) for new, old in zip(step.inline(taken), params)]
         body = Function(params, moved)
         asked, _ = body.fresh()
         test = Function(asked, [reduce(test.inline(asked)[0], "any", (0,))])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines import matrices
+from glassgrad.engines.integer_division import divided, noted, tell
 from glassgrad.graph.errors import GraphError, IndexRangeError, NegativePowerError, UnboundError
 from glassgrad.graph.family import Alias, Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.function import Function
@@ -75,7 +76,7 @@ def _elementwise(op: Elementwise, node: Node, *xs: Any) -> Any:
             f"power: an integer to the power {np.min(xs[1])} is no integer: convert the base with "
             f".astype(float){at_site(node)}"
         )
-    return getattr(NUMPY, op.name)(*xs)
+    return divided(node, getattr(NUMPY, op.name), xs)
 
 
 def _slice(op: Slice, node: Node, x: NDArray) -> Any:
@@ -302,11 +303,14 @@ def _run(order: Sequence[Node], known: dict[Node, Any], dying: Mapping[Node, lis
 def evaluate(outputs: Sequence[Node], values: Mapping[Node, Any]) -> list[NDArray]:
     """The values of the outputs, given values for the inputs under them.
 
-    Each result is freed after its last use. An input without a value is an `UnboundError`.
+    Each result is freed after its last use. An input without a value is an `UnboundError`. What
+    went wrong in integer divisions is told at the end.
     """
     order = bound_order(outputs, values)
     known = dict(values)
-    _run(order, known, _deaths(order, {*outputs, *values}))
+    with noted() as faults:
+        _run(order, known, _deaths(order, {*outputs, *values}))
+    tell(faults)
     return [known[y] for y in outputs]
 
 
@@ -322,7 +326,9 @@ class ReferenceProgram:
     def __call__(self, arrays: Sequence[Any]) -> list[NDArray]:
         """The outputs for these inputs, as arrays of the caller's own."""
         known = dict(zip(self.inputs, arrays))
-        _run(self.order, known, self._dying)
+        with noted() as faults:
+            _run(self.order, known, self._dying)
+        tell(faults)
         return [np.array(known[y]) for y in self.outputs]
 
     def report(self) -> str:

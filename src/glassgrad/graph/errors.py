@@ -58,6 +58,10 @@ class NegativePowerError(GlassgradError, ValueError):
     """An integer to a negative integer power, which is no integer."""
 
 
+class DivisionError(GlassgradError, FloatingPointError):
+    """An integer division that went wrong, under ``np.errstate(divide="raise")`` or over."""
+
+
 class PlanTooLargeError(GlassgradError, MemoryError):
     """A program that needs more memory than there is, refused before it runs."""
 

@@ -77,6 +77,11 @@ def is_internal(code: CodeType) -> bool:
     return known
 
 
+def is_ours(code: CodeType) -> bool:
+    """Whether code is NumPy's or this package's: all else is the user's."""
+    return code.co_filename.startswith(_WHOLE)
+
+
 def caller() -> Site | None:
     """The nearest frame that is a line of the program: the user's, or of a ready-made layer."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
@@ -97,7 +102,7 @@ def at_caller() -> str:
         if not is_internal(frame.f_code):
             word = "called from" if lines else "at"
             lines.append(f"\n  {word} {Site(frame.f_code, frame.f_lasti)}")
-            if not frame.f_code.co_filename.startswith(_WHOLE):
+            if not is_ours(frame.f_code):
                 return lines[0] if len(lines) == 1 else lines[0] + lines[-1]
         frame = frame.f_back
     return lines[0] if lines else ""

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
-from glassgrad.graph.family import Elementwise
+import numpy as np
+
+from glassgrad.graph.family import Broadcast, Elementwise, Reshape
+from glassgrad.graph.function import Function
+from glassgrad.graph.node import Const, Node
+
+BY_ZERO, OVERFLOW = "divide by zero", "overflow"
+"""What goes wrong in divisions of integers, in NumPy's words."""
 
 _SIDE = "x a multiple of y: the derivative is that of the continuous side"
 
@@ -60,3 +68,43 @@ fmod = Elementwise(
     verb="passes the gradient to x, and the number of times that y fits to y",
     samples=((-3.0, 3.0), (0.3, 3.0)),
 )  # fmt: skip
+
+
+def may_fault(node: Node) -> tuple[str, ...]:
+    """What may go wrong at a division of integers: nothing where the divisors are known.
+
+    >>> from glassgrad.graph.node import Trace, new_input
+    >>> x = new_input(Trace(), "x", (3,), "i8")
+    >>> may_fault(floor_divide.apply(x, x)), may_fault(remainder.apply(x, 2))
+    (('divide by zero', 'overflow'), ())
+    """
+    if node.op.name not in _WHOLE or node.dtype.kind not in "iu":
+        return ()
+    divisor = _known(node.inputs[1])
+    found = [BY_ZERO] * (divisor is None or not np.all(divisor))
+    if node.op is floor_divide and node.dtype.kind == "i":
+        found += [OVERFLOW] * (divisor is None or bool(np.any(divisor == -1)))
+    return tuple(found)
+
+
+_WHOLE = frozenset(op.name for op in (floor_divide, remainder, fmod))
+
+
+def _known(node: Node) -> Any:
+    while isinstance(node.op, Broadcast | Reshape):
+        node = node.inputs[0]
+    return node.op.value if isinstance(node.op, Const) else None
+
+
+def any_may_fault(order: Iterable[Node]) -> bool:
+    """Whether something may go wrong at one of the nodes, or in the functions that they hold."""
+    return any(
+        may_fault(node) or any(any_may_fault(f.order) for f in functions_of(node)) for node in order
+    )
+
+
+def functions_of(node: Node) -> list[Function]:
+    """The functions that a node's op holds."""
+    if node.outputs is None:
+        return []
+    return [f for f in node.op.parameters() if isinstance(f, Function)]

@@ -145,7 +145,7 @@ class Trainer:
         watch = task.watch
         watch.begin(task.epochs, sweep.batches, task.figures[0].name if task.figures else "")
         try:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # see `_keep_best`
+            with np.errstate(over="ignore", invalid="ignore"):  # see `_keep_best`
                 for number in range(len(run.history) + 1, task.epochs + 1):
                     if run.ended:
                         break
@@ -258,10 +258,11 @@ def _measure(judge: Callable[..., Any], run: Run, task: _Task, record: Epoch) ->
         return record
     validation, *measured = means(judge, run.leaves, task.held)
     model, values = evaluating(run.parts(run.leaves)[0]), iter(measured)
-    figures = tuple(
-        (f.name, f.finish(next(values)) if isinstance(f, Metric) else float(f.of(model)))
-        for f in task.figures
-    )
+    with np.errstate(divide="ignore"):
+        figures = tuple(
+            (f.name, f.finish(next(values)) if isinstance(f, Metric) else float(f.of(model)))
+            for f in task.figures
+        )
     first = figures[0][1] if figures else math.nan
     return replace(record, validation=validation, metric=first, figures=figures)
 

@@ -15,6 +15,7 @@ from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
 from glassgrad.engines.compare import first_difference
+from glassgrad.engines.integer_division import noted, tell
 from glassgrad.engines.program import Program
 from glassgrad.graph.dtype import as_dtype, as_plain
 from glassgrad.graph.errors import CalculusError, EngineError
@@ -110,8 +111,8 @@ class Jit:
         arrays = [as_plain(v, "an argument") for v in leaves if not isinstance(v, bool)]
         group = self.programs.setdefault(key, [])
         for known in group:
-            values = self._values(known, arrays, leaves, tree)
-            if _holds(known, values):
+            values = self._tried(known, arrays, leaves, tree)
+            if values is not None:
                 return _result(known, values)
         tried = len(group)
         self.engine = present(self.engine)
@@ -122,12 +123,25 @@ class Jit:
             self._check_engines(arrays, *checked)
         with _making:
             for known in group[tried:]:  # made by another thread meanwhile
-                values = known.program(arrays)
-                if _holds(known, values):
+                values = self._tried(known, arrays, leaves, tree)
+                if values is not None:
                     return _result(known, values)
             made = self._sized(leaves, tree, *traced) or self._compile(leaves, tree, *traced)
             group.append(made)
         return _result(made, self._values(made, arrays, leaves, tree))
+
+    def _tried(
+        self, known: Specialisation, arrays: Sequence[Any], leaves: Sequence[Any], tree: Tree
+    ) -> list[Any] | None:
+        """What a program gives; None, and nothing is told, where its guards do not hold."""
+        if not known.guards:
+            return self._values(known, arrays, leaves, tree)
+        with noted() as faults:
+            values = self._values(known, arrays, leaves, tree)
+        if not _holds(known, values):
+            return None
+        tell(faults)
+        return values
 
     def _values(
         self, known: Specialisation, arrays: Sequence[Any], leaves: Sequence[Any], tree: Tree
@@ -334,10 +348,9 @@ def _finished(inputs: list[Node], outputs: list[Node], result: Tree, trace: Trac
 
 
 def _holds(known: Specialisation, values: Sequence[Any]) -> bool:
-    count = len(known.guards)
-    return not count or all(
+    return all(
         np.array_equal(v, g, equal_nan=g.dtype.kind == "f")
-        for v, g in zip(values[-count:], known.guards)
+        for v, g in zip(values[-len(known.guards) :], known.guards)
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engines.integer_division import Fault
 from glassgrad.engines.native import (
     math_erf,
     math_exp,
@@ -24,6 +25,7 @@ from glassgrad.engines.native import (
     math_trig,
 )
 from glassgrad.engines.native.emit import I32, Function, Type, Value, of_dtype
+from glassgrad.engines.native.faults import bit_of
 from glassgrad.engines.native.lanes import Lanes, Operand
 from glassgrad.engines.native.math_format import FORMATS, Format
 from glassgrad.engines.native.math_normal import NormalDistribution
@@ -32,6 +34,8 @@ from glassgrad.engines.native.outline import Rule, results
 from glassgrad.engines.native.whole_division import WholeDivision
 from glassgrad.graph.algebra import Algebra
 from glassgrad.graph.dtype import BOOL, DType
+from glassgrad.graph.node import Node
+from glassgrad.ops.division import may_fault
 
 
 class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
@@ -49,6 +53,7 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
     def __init__(self, function: Function, status: Value | None = None) -> None:
         self.function, self.status = function, status
         self.mask: Value | None = None  # the lanes that count
+        self.node: Node | None = None  # whose values are computed, if there may be faults to tell
         self.fused = function.target.fma
         self._memo: dict[Any, Any] = {}
         self._negated: dict[str, Lanes] = {}
@@ -114,13 +119,20 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
         self._memo, self._block = before, self.function.block
         return [Lanes(self, v, x.dtype) for v, x in zip(found, like)]
 
-    def report(self, bad: Value) -> None:
+    def fault(self, kind: str, bad: Callable[[], Lanes]) -> None:
+        """Says in the status that a division goes wrong in a lane of a mask, if it may."""
+        if self.node is not None and kind in may_fault(self.node):
+            bit = bit_of(self.function.module.faults, Fault(self.node, kind))
+            self.report(bad().value, bit)
+
+    def report(self, bad: Value, bit: int = 1) -> None:
         """Says in the status that a lane of a mask is refused, if it is one that counts."""
         f, status = self.function, self.status
         assert status is not None, "a step that may fail has a status"
         if self.mask is not None and bad.type.lanes:
             bad = bad & self.mask
-        f.store(f.load(I32, status) | f.cast("zext", self._any(bad), I32), status)
+        known = f.load(I32, status)
+        f.store(known | f.cast("zext", self._any(bad), I32) * bit, status)
 
     def _any(self, mask: Value) -> Value:
         if not mask.type.lanes:

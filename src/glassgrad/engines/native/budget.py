@@ -269,7 +269,7 @@ def _expression(x: Expr, reads: Mapping[Buffer, Buffer], memo: Mapping[Expr, Exp
         return Load(reads[x.buffer], x.view) if x.buffer in reads else x
     if isinstance(x, Gather):
         return _gather(x, reads, memo)
-    return Apply(x.op, tuple(memo[a] for a in x.args), x.dtype) if isinstance(x, Apply) else x
+    return x.on(tuple(memo[a] for a in x.args)) if isinstance(x, Apply) else x
 
 
 def _gather(x: Gather, reads: Mapping[Buffer, Buffer], memo: Mapping[Expr, Expr]) -> Gather:

@@ -13,6 +13,7 @@ from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Node, at_site
 from glassgrad.graph.op import REGISTRY
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.division import may_fault
 from glassgrad.ops.gather import Scatter, ScatterAdd, Take
 from glassgrad.ops.view import Slice, Transpose
 
@@ -114,7 +115,7 @@ class Builder:
             return self.build(local, memo, node.inputs[0], (*chain, ViewOf.of(node)))
         if isinstance(op, Elementwise | Cast):
             args = tuple(self.build(local, memo, x, chain) for x in node.inputs)
-            return Apply(op, args, node.dtype)
+            return Apply(op, args, node.dtype, node if may_fault(node) else None)
         if isinstance(op, Take):
             return self._gather(local, memo, node, chain)
         if isinstance(op, Contract) and is_outer(op):

@@ -14,12 +14,13 @@ A result that takes a donated argument's memory is that argument, handed back.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from glassgrad.engines.native import pyabi, runtime
 from glassgrad.engines.native.crew import CREW, READY
 from glassgrad.engines.native.emit import I1, I8, I16, I32, I64, PTR, VOID, Module, Value
+from glassgrad.engines.native.faults import FAILED
 from glassgrad.engines.native.interrupt import STOPPED
 from glassgrad.engines.native.records import FIELDS
 from glassgrad.engines.native.runtime import field, need, python
@@ -47,13 +48,14 @@ class Entry:
     A short program has one arena and keeps the interpreter; a `long` one lets others run meanwhile.
     One that has `shared` steps goes the general way until there are workers. The kernel of a
     program for every size takes `more` inputs besides, which come with the tables of a size.
+    One whose integer divisions may go wrong hands its status to a `teller`.
     """
 
     def __init__(
         self, module: Module, signature: Signature, long: bool = False, shared: bool = False,
-        more: int | None = None,
+        more: int | None = None, teller: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
-        self.module, self.signature = module, signature
+        self.module, self.signature, self.teller = module, signature, teller
         self.long, self.shared, self.more = long, shared, more
         self.kernel = module.declare(KERNEL, I32, [PTR] * 3)
         self.keys: list[Any] = []
@@ -90,12 +92,15 @@ class Entry:
         failed, bad = f.label("failed"), f.label("bad")
         need(f, taken, failed)
         status = self._run(arena, inputs, outputs, leaves)
-        need(f, f.compare("eq", status, 0), bad)
+        failure = status if self.teller is None else status & FAILED
+        need(f, f.compare("eq", failure, 0), bad)
         for o, bits in s.expected:
             word = I64 if len(bits) == 8 else I32 if len(bits) == 4 else I16 if bits[1:] else I8
             found = f.load(word, f.at(arrays, PTR, o))
             number = int.from_bytes(bits, sys.byteorder, signed=True)
             need(f, f.compare("eq", found, number), bad)
+        if self.teller is not None:
+            self._tell(status, arrays, results)
         f.ret(self._result(arrays, results))
         f.begin(failed)
         self._give(arena)
@@ -131,15 +136,31 @@ class Entry:
             found = field(f, names, pyabi.TUPLE_ITEMS + 8 * i)
             need(f, f.compare("eq", found, self._key(sys.intern(name))), self.miss)
 
+    def _tell(self, status: Value, arrays: Value, records: Value) -> None:
+        """Hands a status that is not 0 to the teller; where that raises there is no result."""
+        f, none = self.f, self.f.const(PTR, 0)
+
+        def told() -> None:
+            number = python(f, "PyLong_FromLongLong", PTR, f.cast("sext", status, I64))
+            f.store(number, f.at(self.few, PTR, 0))
+            teller = self._key(self.teller)
+            said = python(f, "PyObject_Vectorcall", PTR, teller, self.few, f.index(1), none)
+            python(f, "Py_DecRef", VOID, number)
+            f.guard(f.compare("ne", said, none), lambda: self._leave(arrays, records))
+            python(f, "Py_DecRef", VOID, said)
+
+        f.branch(f.compare("ne", status, 0), told)
+
+    def _leave(self, arrays: Value, records: Value) -> None:
+        """The end of a call without a result: Python has been told of an error."""
+        f = self.f
+        self._shared("gg_release", VOID, arrays, records, f.index(len(self.signature.outputs)))
+        f.ret(f.const(PTR, 0))
+
     def _stopped(self, status: Value, arrays: Value, records: Value) -> None:
         """A call that was told to stop raises what the handler of the signal has raised."""
-        f = self.f
-
-        def leave() -> None:
-            self._shared("gg_release", VOID, arrays, records, f.index(len(self.signature.outputs)))
-            f.ret(f.const(PTR, 0))
-
-        f.guard(f.compare("eq", status & STOPPED, 0), leave)
+        going = self.f.compare("eq", status & STOPPED, 0)
+        self.f.guard(going, lambda: self._leave(arrays, records))
 
     def _arena(self) -> Value:
         f = self.f

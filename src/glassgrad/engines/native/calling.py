@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from glassgrad.engines import reference
+from glassgrad.engines.integer_division import Fault, noted, tell
 from glassgrad.engines.native import threads
+from glassgrad.engines.native.faults import FAILED, told_by
 from glassgrad.engines.native.outside import REFUSED
 from glassgrad.graph.errors import DTypeError, MatrixError, ShapeError
 from glassgrad.graph.node import Node
@@ -58,13 +61,40 @@ class Calling:
             for o, slot in enumerate(self.gives)
         ]
         status = self.kernel(*([address(a) for a in arrays] for arrays in (ready, results)))
-        if status:
+        if status & FAILED:
             self.explain(ready, status)
+        if status:
+            tell(told_by(self.faults(), status))
         return results
+
+    def faults(self) -> Sequence[Fault]:
+        """The integer divisions that its status may tell of."""
+        return ()
 
     def explain(self, arrays: Sequence[np.ndarray], status: int) -> None:
         """Raises the error that a failed call ends in."""
         raise UnexplainedError(self.name, status)
+
+
+class Faulty(Protocol):
+    """A program that may be told of divisions that went wrong."""
+
+    def faults(self) -> Sequence[Fault]:
+        """The integer divisions that its status may tell of."""
+        ...
+
+
+class Teller:
+    """What a builtin calls with a status that is not 0; it does not keep its program."""
+
+    def __init__(self, program: Faulty) -> None:
+        self._program = weakref.ref(program)
+
+    def __call__(self, status: int) -> None:
+        """Tells of the divisions that went wrong."""
+        program = self._program()
+        assert program is not None, "a builtin keeps its program"
+        tell(told_by(program.faults(), status))
 
 
 class UnexplainedError(Exception):
@@ -78,7 +108,8 @@ class UnexplainedError(Exception):
         self, outputs: Sequence[Node], inputs: Sequence[Node], arrays: Sequence[Any]
     ) -> Exception:
         """The error; one that the same computation raises on the reference engine is raised."""
-        reference.evaluate(outputs, dict(zip(inputs, arrays)))
+        with noted():
+            reference.evaluate(outputs, dict(zip(inputs, arrays)))
         if self.status & REFUSED:
             return MatrixError(f"{self.name}: a matrix is singular to LAPACK, or has no factors")
         return IndexError(f"{self.name}: an index is out of range")
@@ -129,4 +160,4 @@ def _meeting(arrays: Sequence[np.ndarray]) -> set[int]:
     return found
 
 
-__all__ = ["Calling", "Slot", "UnexplainedError", "address", "argument"]
+__all__ = ["Calling", "Slot", "Teller", "UnexplainedError", "address", "argument"]

@@ -50,6 +50,7 @@ from glassgrad.engines.native.irtype import (
 from glassgrad.engines.native.value import Value
 
 if TYPE_CHECKING:
+    from glassgrad.engines.integer_division import Fault
     from glassgrad.engines.native.target import Target
 
 __all__ = [
@@ -65,6 +66,8 @@ class Module:
         self.target = target
         self.extents = extents  # those that are known at run time
         self.interruptible = False  # whether its code looks for signals
+        self.divides = False  # whether an integer division in it may go wrong
+        self.faults: list[Fault] = []  # those of its divisions, in the order of their bits
         self.functions: dict[str, Function] = {}
         self.outlined: dict[str, tuple[Function, int]] = {}  # and the number of results
         self.uses: dict[str, int] = {}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engines.native.strided import Strided
+from glassgrad.graph.node import Node
 from glassgrad.graph.op import Op
 
 DType = np.dtype[Any]
@@ -90,13 +91,19 @@ class Uniform(Expr):
 
 
 class Apply(Expr):
-    """An elementwise op (or a cast) of its arguments."""
+    """An elementwise op (or a cast) of its arguments; `node` is that of a division to tell of."""
 
-    __slots__ = ("op",)
+    __slots__ = ("node", "op")
 
-    def __init__(self, op: Op, args: tuple[Expr, ...], dtype: DType) -> None:
+    def __init__(
+        self, op: Op, args: tuple[Expr, ...], dtype: DType, node: Node | None = None
+    ) -> None:
         super().__init__(dtype, args)
-        self.op = op
+        self.op, self.node = op, node
+
+    def on(self, args: tuple[Expr, ...]) -> Apply:
+        """The same of other arguments."""
+        return Apply(self.op, args, self.dtype, self.node)
 
 
 class Seed(Expr):
@@ -141,7 +148,12 @@ def loads(roots: Sequence[Expr]) -> list[Load | Gather]:
 
 
 def may_fail(expr: Expr) -> bool:
-    """Whether evaluating it can end in an error: a place out of range, a number that is refused."""
+    """Whether evaluating it can end in an error: a place out of range, a number that is refused.
+
+    Or in something to tell: an integer division by zero.
+    """
+    if isinstance(expr, Apply) and expr.node is not None:
+        return True
     if isinstance(expr, Apply) and expr.op.name == "power" and expr.dtype.kind == "i":
         exponent = expr.args[1]
         return not (isinstance(exponent, Uniform) and exponent.number >= 0)

@@ -48,17 +48,19 @@ class FastCall:
     """The memory that an entry's code refers to, and, once linked, the builtin.
 
     `arenas` are those of a program for one size; one for every size, with `more` inputs than those
-    of the signature, turns to the tables of a size. `object` is its code, which takes the kernel,
-    and `imports`, from elsewhere.
+    of the signature, turns to the tables of a size. A `teller` is called with a status that tells
+    of divisions that went wrong. `object` is its code, which takes the kernel, and `imports`, from
+    elsewhere.
     """
 
     def __init__(
         self, signature: Signature, target: Target, cache: ObjectCache, long: bool, shared: bool,
         arenas: Arenas | None = None, more: int | None = None,
+        teller: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self.signature = signature
         module = Module(target)
-        keys = Entry(module, signature, long, shared, more).keys
+        keys = Entry(module, signature, long, shared, more, teller).keys
         level = 0 if long else 2  # a long call does not feel how fast it is entered
         self.object = compiled(module.text(), target, cache, __version__, level)[0]
         self._foreign = module.foreign()

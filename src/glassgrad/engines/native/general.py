@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engines.integer_division import Fault
 from glassgrad.engines.native import memory, outside, pyabi, underway
 from glassgrad.engines.native.cache import ObjectCache, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, Signature
-from glassgrad.engines.native.calling import Calling, Slot, address
+from glassgrad.engines.native.calling import Calling, Slot, Teller, address
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.extents import Extents, FixedSizeError
@@ -64,6 +65,8 @@ class GeneralProgram:
         self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
         self.planner, self.steps, layout = self._planned(examples[0])
         self.places = Places(layout, len(examples[0].inputs), len(self.extents.primes))
+        self._first = layout, len(examples[0].inputs)
+        self._faults: Sequence[Fault] | None = None
         made = self._made(examples, layout)
         objects, self.long, self.shared = list(made.objects), made.long, made.shared
         self.code_size = sum(map(len, objects))
@@ -76,7 +79,8 @@ class GeneralProgram:
         if signature is not None and pyabi.usable():
             count = len(examples[0].inputs) - len(signature.inputs) + 1  # and the places
             place = self.target, self.cache
-            self.call = FastCall(signature, *place, self.long, self.shared, None, count)
+            teller = Teller(self) if made.faults else None
+            self.call = FastCall(signature, *place, self.long, self.shared, None, count, teller)
             objects.append(self.call.object)
             imports |= self.call.imports(known)
             exports.append(ENTRY)
@@ -111,17 +115,20 @@ class GeneralProgram:
         self.cache_hit = found is not None
         if found is not None and not outside.missing(found.foreign):
             return found
-        code = Code(self.steps, layout, self.target, extents, len(inputs))
+        code = self._code(self.steps, *self._first, extents)
         _, steps, other = self._planned(examples[1])
-        if Code(steps, other, self.target, examples[1].extents, len(inputs)).units != code.units:
+        if self._code(steps, other, len(inputs), examples[1].extents).units != code.units:
             raise FixedSizeError("the code depends on the size")
         objects, self.cache_hit = assembled(code.units, self.target, self.cache)
         foreign = [n for n in code.module.foreign() if not n.startswith("const_")]
-        flags = code.long, bool(code.parts)
-        made = Made(objects, layout.size, code.size, 0, *flags, foreign, [])
+        flags, self._faults = (code.long, bool(code.parts)), code.module.faults
+        made = Made(objects, layout.size, code.size, 0, *flags, foreign, [], len(self._faults))
         names = [key(u.text, self.target, __version__, u.level) for u in code.units]
         remember(self.cache, name, made, names, outputs)
         return made
+
+    def _code(self, steps: Sequence[Step], layout: Layout, inputs: int, extents: Extents) -> Code:
+        return Code(steps, layout, self.target, extents, inputs, self.planner.divides)
 
     def at(
         self, sizes: Sequence[int], outputs: Sequence[Node], inputs: Sequence[Node],
@@ -141,6 +148,12 @@ class GeneralProgram:
         arenas = self._arenas.get(size) or self._arenas.setdefault(size, Arenas(size))
         block = self.places.block(layout, sizes)
         return SizedProgram(self, need, arenas, (*values, block), outputs, inputs)
+
+    def faults(self) -> Sequence[Fault]:
+        """The integer divisions that its status may tell of, as of a `NativeProgram`."""
+        if self._faults is None:
+            self._faults = self._code(self.steps, *self._first, self.extents).module.faults
+        return self._faults
 
     def kernel(self, arenas: Arenas) -> Kernel:
         """The kernel as Python calls it."""
@@ -191,6 +204,10 @@ class SizedProgram(Calling):
 
     def _run(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         return self._kernel([*inputs, *self._addresses], outputs)
+
+    def faults(self) -> Sequence[Fault]:
+        """The integer divisions that its status may tell of."""
+        return self.general.faults()
 
     def report(self) -> str:
         """What was compiled for every size, and what this size needs."""

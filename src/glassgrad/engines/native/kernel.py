@@ -42,15 +42,17 @@ _PART = 256
 class Code:
     """The text of a kernel.
 
-    Where `extents` vary, the number of `inputs` says which of them is the block of places.
+    Where `extents` vary, the number of `inputs` says which of them is the block of places. Where
+    it `divides` integers, the status tells of divisions by zero too.
     """
 
     def __init__(
         self, steps: Sequence[Step], layout: Layout, target: Target, extents: Extents = NONE,
-        inputs: int = 0,
+        inputs: int = 0, divides: bool = False,
     ) -> None:  # fmt: skip
         self.target = target
         self.module = Module(self.target, extents)
+        self.module.divides = divides
         self.places = Places(layout, inputs, len(extents.primes)) if extents.primes else None
         self.long = cost.of_steps(steps) >= cost.LONG or bool(extents.primes)
         self.module.interruptible = self.long

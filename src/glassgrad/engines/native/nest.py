@@ -210,7 +210,7 @@ class Nest:
         return self.k.wrap(self.f.const(element.vector(lanes), expr.number), expr.dtype)
 
     def _apply(self, expr: Apply, args: Sequence[Lanes], mask: Value | None) -> Lanes:
-        self.k.mask = mask
+        self.k.mask, self.k.node = mask, expr.node
         if isinstance(expr.op, Cast):
             return converted(self.k, args[0], expr.dtype)
         return getattr(self.k, expr.op.name)(*args)

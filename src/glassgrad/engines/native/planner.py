@@ -46,6 +46,7 @@ from glassgrad.graph.node import Const, Item, Node
 from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import topological_order
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.division import any_may_fault
 from glassgrad.ops.factor import Cholesky
 from glassgrad.ops.gather import Scatter, ScatterAdd
 from glassgrad.ops.linear_system import Inverse, Solve, SolveTriangular
@@ -69,7 +70,8 @@ class Planner(Builder):
         self.extents = extents  # those that are known at run time
         self.outputs, self.inputs = expanded(outputs, extents), list(inputs)
         self.order = topological_order(self.outputs)
-        self.roots = Roots(self.order, self.outputs, extents)
+        self.divides = any_may_fault(self.order)
+        self.roots = Roots(self.order, self.outputs, extents, self.divides)
         self.steps: list[Step] = []
         self.results: dict[Node, Buffer] = {}
         self.fused = 0

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engines.integer_division import Fault
 from glassgrad.engines.memory import told_bytes
 from glassgrad.engines.native import cost, memory, outside, pyabi, underway
 from glassgrad.engines.native.aside import begin
 from glassgrad.engines.native.budget import within
 from glassgrad.engines.native.cache import ObjectCache, key, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Signature
-from glassgrad.engines.native.calling import Calling, Slot, UnexplainedError, argument
+from glassgrad.engines.native.calling import Calling, Slot, Teller, UnexplainedError, argument
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.fast_call import FastCall
@@ -83,6 +84,7 @@ class NativeProgram(Calling):
         specs = [[ArraySpec(n.shape, n.dtype) for n in nodes] for nodes in (inputs, outputs)]
         self.signature = (signature or Signature.flat(*specs)).donating(self.donated)
         self.cache = ObjectCache(user_cache_folder()) if cache is None else cache
+        self._faults: Sequence[Fault] | None = None
         made = self._made()
         self.long, self.shared, self.text_size = made.long, made.shared, made.text_size
         self.copied_back, self.code_size = made.copied_back, sum(map(len, made.objects))
@@ -126,16 +128,30 @@ class NativeProgram(Calling):
         self._check_memory(layout.size, constants)
         if cost.of_steps(steps) >= cost.LONG:
             begin(underway.assembled)
-        code = Code(steps, layout, self.target)
+        code = self._emitted()
+        self._faults = code.module.faults
         objects, self.cache_hit = assembled(code.units, self.target, self.cache)
         made = Made(
             objects, layout.size, code.size, copied_back, code.long, bool(code.parts),
              [n for n in code.module.foreign() if not n.startswith("const_")],
-            constants,
+            constants, len(self._faults),
         )  # fmt: skip
         names = [key(u.text, self.target, __version__, u.level) for u in code.units]
         remember(self.cache, name, made, names, self._given)
         return made
+
+    def _emitted(self) -> Code:
+        planner, steps, layout, _ = self._planned
+        return Code(steps, layout, self.target, divides=planner.divides)
+
+    def faults(self) -> Sequence[Fault]:
+        """The integer divisions that its status may tell of.
+
+        Those of a kernel that was recalled are found when they are asked for.
+        """
+        if self._faults is None:
+            self._faults = self._emitted().module.faults
+        return self._faults
 
     @cached_property
     def _planned(self) -> tuple[Planner, list[Step], Layout, int]:
@@ -193,7 +209,8 @@ class NativeProgram(Calling):
         imports |= {n: known[n] for n in foreign if n in known}
         if pyabi.usable():
             signature = self.signature, self.target, self.cache
-            self._call = FastCall(*signature, self.long, self.shared, self.arena)
+            teller = Teller(self) if made.faults else None
+            self._call = FastCall(*signature, self.long, self.shared, self.arena, teller=teller)
             objects.append(self._call.object)
             imports |= self._call.imports(known)
             exports.append(ENTRY)

@@ -33,7 +33,7 @@ _PYTHON = (
     "PyObject_Vectorcall", "PyTuple_New", "PyTuple_SetItem", "PyList_New", "PyList_SetItem",
     "PyDict_New", "PyDict_SetItem", "PyDict_GetItemWithError", "Py_IncRef", "Py_DecRef",
     "_PyObject_New", "PyObject_GetAttr", "PyObject_GenericSetAttr", "PyErr_Clear",
-    "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSignals",
+    "PyLong_FromLongLong", "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSignals",
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class Made(NamedTuple):
     shared: bool  # some steps are cut into parts, for several threads
     foreign: list[str]  # what the linker must be given, besides the constants
     constants: list[np.ndarray]
+    faults: int = 0  # how many divisions may go wrong and be told
 
 
 @cache
@@ -98,16 +99,16 @@ def recalled(kept: ObjectCache, name: str | None, outputs: Sequence[Node]) -> Ma
     try:
         said = json.loads(found)
         objects = [kept.get(name) for name in said["objects"]]
-        arena, text, copied = (said[key] for key in ("arena", "text", "copied"))
+        arena, text, copied, faults = (said[k] for k in ("arena", "text", "copied", "faults"))
         whole = [obj for obj in objects if obj is not None]
-        counts = all(type(n) is int and n >= 0 for n in (arena, text, copied))
+        counts = all(type(n) is int and n >= 0 for n in (arena, text, copied, faults))
         if not objects or len(whole) < len(objects) or not counts:
             return None
         foreign = [str(name) for name in said["foreign"]]
         values = _values(outputs) if said["constants"] else []
         constants = [_constant(c, values) for c in said["constants"]]
         flags = bool(said["long"]), bool(said["shared"])
-        return Made(whole, arena, text, copied, *flags, foreign, constants)
+        return Made(whole, arena, text, copied, *flags, foreign, constants, faults)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, GlassgradError):
         return None
 
@@ -122,7 +123,7 @@ def remember(
     places = {id(value): i for i, value in enumerate(_values(outputs))}
     said = {
         "objects": list(objects), "arena": made.arena_bytes, "long": made.long,
-        "shared": made.shared,
+        "shared": made.shared, "faults": made.faults,
         "text": made.text_size, "copied": made.copied_back, "foreign": made.foreign,
         "constants": [places.get(id(c), _told(c)) for c in made.constants],
     }  # fmt: skip

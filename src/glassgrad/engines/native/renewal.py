@@ -133,7 +133,7 @@ class _OwnRows:
             return x
         args = [self.moved(a) for a in x.args]
         known = tuple(a for a in args if a is not None)
-        return Apply(x.op, known, x.dtype) if len(known) == len(args) else None
+        return x.on(known) if len(known) == len(args) else None
 
 
 # -- machine code ----------------------------------------------------------------------------

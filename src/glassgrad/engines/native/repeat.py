@@ -10,6 +10,7 @@ from glassgrad.engines.native.course import Branch, Until
 from glassgrad.engines.native.emit import I8, I32, PTR, Function, Type, Value
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.extents import FixedSizeError, hand_on
+from glassgrad.engines.native.faults import sound
 from glassgrad.engines.native.interrupt import STOPPED, stop_if, stop_with, turn_goes_on
 from glassgrad.engines.native.layout import tables_bytes
 from glassgrad.engines.native.step import Repeat, Step
@@ -126,7 +127,7 @@ def goes_on(f: Function, asked: Value, status: Value, nanoseconds: float) -> Val
     """
     stop_here = ~turn_goes_on(f, status, nanoseconds)
     f.branch(stop_here, lambda: f.store(f.load(I32, status) | STOPPED, status))
-    return asked & f.compare("eq", f.load(I32, status), 0)
+    return asked & sound(f, f.load(I32, status))
 
 
 def _copy(f: Function, source: Value, target: Value, nbytes: int) -> None:

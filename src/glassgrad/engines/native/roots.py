@@ -14,12 +14,13 @@ computing again, which costs instructions:
   cache until the backward pass reads it; or, in their place, what cheap operations make of them at
   once. Of larger arrays the derivative is computed again in the backward pass: its exp costs less
   than reading the array from main memory would;
+- an integer division of which a slice shows a part, and which may be by zero, is stored whole;
 - an expression of more than 60 operations is cut, so that its values stay in registers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.engines.native.labels import is_outer, is_product
@@ -28,6 +29,7 @@ from glassgrad.graph.family import Broadcast, Cast, Elementwise, Reshape
 from glassgrad.graph.node import Const, Input, Node
 from glassgrad.graph.traverse import consumers
 from glassgrad.ops.contract import Contract
+from glassgrad.ops.division import may_fault
 from glassgrad.ops.gather import Take
 from glassgrad.ops.loop import Cond, Scan, While
 from glassgrad.ops.reduce import Reduce
@@ -52,9 +54,10 @@ class Roots:
     """Finds the stored nodes of a graph, given in topological order."""
 
     def __init__(
-        self, order: Sequence[Node], outputs: Sequence[Node], extents: Extents = NONE
-    ) -> None:
-        self.order, self.outputs, self.extents = order, outputs, extents
+        self, order: Sequence[Node], outputs: Sequence[Node], extents: Extents = NONE,
+        divides: bool = False,
+    ) -> None:  # fmt: skip
+        self.order, self.outputs, self.extents, self.divides = order, outputs, extents, divides
         self.users = consumers(order)
 
     def find(self) -> set[Node]:
@@ -74,6 +77,7 @@ class Roots:
             roots.add(node)
             if isinstance(node.op, Contract) and is_product(node):
                 roots.update(b for x in node.inputs if not isinstance((b := stripped(x)).op, Input))
+        roots |= self._partly_shown(roots)
         roots = {r for r in roots if not isinstance(r.op, Const) or r in self.outputs}
         return self._with_costly(roots)
 
@@ -95,6 +99,19 @@ class Roots:
             if (len(found) > 1 or enlarged) and cost[node] > _RECOMPUTED:
                 roots.add(node)
         return self._cut_large(roots)
+
+    def _partly_shown(self, roots: Set[Node]) -> set[Node]:
+        """The divisions that may go wrong under slices: all their elements are to be told of."""
+        found: set[Node] = set()
+        seen: set[Node] = set()
+        todo = [n for n in self.order if isinstance(n.op, Slice)] if self.divides else []
+        while todo:
+            for x in todo.pop().inputs:
+                if x not in roots and x not in seen and isinstance(x.op, FUSED):
+                    seen.add(x)
+                    todo.append(x)
+                    found.update([x] if may_fault(x) else [])
+        return found
 
     def _finished_products(self) -> set[Node]:
         """The cheap functions that alone use a product: they are stored in its place."""

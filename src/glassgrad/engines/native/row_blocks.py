@@ -243,7 +243,7 @@ class Windows:
         if isinstance(x, Gather):
             buffer, view = self._window(x.buffer, x.view, rows)
             return Gather(buffer, view, args, x.extents, x.strides)
-        return Apply(x.op, args, x.dtype) if isinstance(x, Apply) else x
+        return x.on(args) if isinstance(x, Apply) else x
 
     def _window(self, buffer: Buffer, view: Strided, rows: int) -> tuple[Buffer, Strided]:
         """What stands for a buffer, and the view of it for some rows."""

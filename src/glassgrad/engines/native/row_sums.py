@@ -119,7 +119,7 @@ def _with(x: Expr, memo: Mapping[Expr, Expr], known: Mapping[tuple[Buffer, Strid
         return known.get((x.buffer, x.view), x)
     if isinstance(x, Gather):
         return Gather(x.buffer, x.view, args, x.extents, x.strides)
-    return Apply(x.op, args, x.dtype) if isinstance(x, Apply) else x
+    return x.on(args) if isinstance(x, Apply) else x
 
 
 def _drop_unread(steps: Sequence[Step], local: Set[Buffer]) -> None:

@@ -43,7 +43,7 @@ def key_of(step: Step, buffers: Sequence[Buffer]) -> Key | None:
 def _row(expr: Expr, at: Mapping[Buffer, int]) -> Key:
     """What an expression is, but for its arguments."""
     if isinstance(expr, Apply):
-        return ("apply", expr.op)
+        return ("apply", expr.op, expr.node)
     if isinstance(expr, Load):
         return ("load", at[expr.buffer], expr.view)
     if isinstance(expr, Gather):

@@ -187,6 +187,7 @@ class _Body:
     def elementwise(self, node: Node, *operands: Scalars) -> Scalars:
         """Each distinct tuple of scalars once: what was broadcast is not computed again."""
         run = self._operation(node.op, node.dtype)
+        self.k.node = node
         made: dict[tuple[int, ...], Lanes] = {}
         values: list[Lanes] = []
         for xs in zip(*(x.reshape(-1) for x in operands)):

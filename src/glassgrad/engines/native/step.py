@@ -21,6 +21,7 @@ from glassgrad.engines.native.expression import (
 from glassgrad.engines.native.extents import NONE, Extents
 from glassgrad.graph.node import Node
 from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.division import may_fault
 from glassgrad.ops.loop import Cond, While
 
 
@@ -388,8 +389,10 @@ class Spin(Step):
 
 
 def _may_fail(node: Node) -> bool:
-    """Whether a node in registers can end in an error, or a function inside it."""
+    """Whether a node in registers can end in an error or a fault, or a function inside it."""
     op = node.op
+    if may_fault(node):
+        return True
     if isinstance(op, Cond):
         return any(_may_fail(n) for f in (op.yes, op.no) for n in f.order)
     return isinstance(op, While) or (op.name == "power" and node.dtype.kind == "i")

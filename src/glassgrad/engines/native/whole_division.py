@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from glassgrad.engines.native.math_double import exact_product
 from glassgrad.graph.dtype import FLOAT32, FLOAT64
+from glassgrad.ops.division import BY_ZERO, OVERFLOW
 
 if TYPE_CHECKING:
     from glassgrad.engines.native.algebra import Lanes, LLVMAlgebra
@@ -25,6 +28,7 @@ _TURNS = -(-(2046 + 2 * 52) // _DIGITS)  # from the least subnormal number to th
 def truncated(k: LLVMAlgebra, x: Lanes, y: Lanes) -> tuple[Lanes, Lanes]:
     """The quotient rounded towards 0, and what is left; the least integer by −1 is itself."""
     unsafe = k.equal(y, 0)
+    k.fault(BY_ZERO, lambda: k.equal(y, 0))
     if x.dtype.kind == "i":
         unsafe = k.logical_or(unsafe, k.equal(y, -1))
     divisor = k.where(unsafe, 1, y)
@@ -123,13 +127,20 @@ def real_quotient(k: LLVMAlgebra, x: Lanes, y: Lanes) -> tuple[Lanes, Lanes]:
     return whole, rest
 
 
+def _overflows(k: LLVMAlgebra, x: Lanes, y: Lanes) -> Lanes:
+    """Whether the quotient is 1 above the largest integer."""
+    return k.logical_and(k.equal(x, int(np.iinfo(x.dtype).min)), k.equal(y, -1))
+
+
 class WholeDivision:
     """The division ops of an algebra."""
 
     def floor_divide(self: LLVMAlgebra, x: Lanes, y: Lanes) -> Lanes:  # pyright: ignore
         """The quotient, rounded down."""
         a, b = self._lifted(x, y)
-        return (real_quotient if a.dtype.kind == "f" else floored)(self, a, b)[0]
+        quotient = (real_quotient if a.dtype.kind == "f" else floored)(self, a, b)[0]
+        self.fault(OVERFLOW, lambda: _overflows(self, a, b))
+        return quotient
 
     def remainder(self: LLVMAlgebra, x: Lanes, y: Lanes) -> Lanes:  # pyright: ignore
         """What is left, of the sign of y."""
