@@ -9,11 +9,14 @@ import numpy as np
 from campaign.graph import RandomGraph
 from campaign.verdict import mismatch
 from campaign.ways import Way, strangely
+from glassgrad.engines import reference
+from glassgrad.engines.integer_division import noted
 from glassgrad.engines.native.cache import ObjectCache
 from glassgrad.engines.native.program import NativeProgram
 from glassgrad.engines.native.threads import threads
 from glassgrad.graph.node import Const, Input, Node
 from glassgrad.graph.traverse import topological_order
+from glassgrad.ops.division import any_may_fault
 from glassgrad.rewrite.pipeline import finish
 
 NO_CACHE = ObjectCache(None)
@@ -50,6 +53,8 @@ def failures(graph: RandomGraph, way: Way = PLAIN) -> Iterator[tuple[str, str | 
     first = run()
     found = mismatch(graph, first)
     yield NUMBERS, None if found is None else str(found)
+    if any_may_fault(topological_order(graph.outputs)):
+        yield "told", told_otherwise(graph, way, run)
     if way.cut:
         yield "threads", by_threads(run, first)
     if way.stored:
@@ -65,6 +70,17 @@ def wrong(graph: RandomGraph, way: Way = PLAIN) -> str | None:
     """The first promise that is not kept, in words."""
     said = (f"{name}: {text}" for name, text in failures(graph, way) if text)
     return next(said, None)
+
+
+def told_otherwise(graph: RandomGraph, way: Way, run: Run) -> str | None:
+    """What one engine tells of integer divisions, and the other does not."""
+    nodes = finish(list(graph.outputs)) if way.finished else graph.outputs
+    with noted() as wanted:
+        reference.evaluate(nodes, dict(zip(graph.inputs, graph.arguments)))
+    with noted() as found:
+        run()
+    ours, theirs = ({(f.kind, f.node.name, f.node.dtype.str) for f in x} for x in (found, wanted))
+    return None if ours == theirs else f"tells of {sorted(ours)}, the reference of {sorted(theirs)}"
 
 
 def by_threads(run: Run, first: Sequence[np.ndarray]) -> str | None:
