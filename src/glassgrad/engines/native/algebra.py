@@ -121,18 +121,28 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
 
     def fault(self, kind: str, bad: Callable[[], Lanes]) -> None:
         """Says in the status that a division goes wrong in a lane of a mask, if it may."""
-        if self.node is not None and kind in may_fault(self.node):
-            bit = bit_of(self.function.module.faults, Fault(self.node, kind))
-            self.report(bad().value, bit)
+        if self.node is None or kind not in may_fault(self.node):
+            return
+        f, status, found = self.function, self.status, bad().value
+        assert status is not None, "a division whose faults are told has a status"
+        bit = bit_of(f.module.faults, Fault(self.node, kind))
 
-    def report(self, bad: Value, bit: int = 1) -> None:
+        def note() -> list[Lanes]:
+            f.store(f.load(I32, status) | bit, status)
+            return []
+
+        self.rarely(self.wrap(self._counting(found), BOOL), note, [])
+
+    def report(self, bad: Value) -> None:
         """Says in the status that a lane of a mask is refused, if it is one that counts."""
         f, status = self.function, self.status
         assert status is not None, "a step that may fail has a status"
-        if self.mask is not None and bad.type.lanes:
-            bad = bad & self.mask
-        known = f.load(I32, status)
-        f.store(known | f.cast("zext", self._any(bad), I32) * bit, status)
+        bad = self._counting(bad)
+        f.store(f.load(I32, status) | f.cast("zext", self._any(bad), I32), status)
+
+    def _counting(self, mask: Value) -> Value:
+        """A mask without the lanes that do not count."""
+        return mask & self.mask if self.mask is not None and mask.type.lanes else mask
 
     def _any(self, mask: Value) -> Value:
         if not mask.type.lanes:
