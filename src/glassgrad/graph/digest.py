@@ -45,26 +45,31 @@ def digest(outputs: Sequence[Node], inputs: Sequence[Node]) -> str | None:
 
 
 def _digest(outputs: Sequence[Node], inputs: Sequence[Node]) -> Any:
-    found = hashlib.sha256()
     number: dict[Node, int] = {}
     known: dict[Op, str] = {}
+    said: list[str] = []
+    found = hashlib.sha256()
     for i, node in enumerate(inputs):
         number[node] = i
-        found.update(f"input {node.shape} {node.dtype.str}\n".encode())
+        said.append(f"input {node.shape} {node.dtype.str}")
+    place = number.__getitem__
     for node in topological_order(outputs, number):
         op = node.op
         if isinstance(op, Input):
             raise _NoDigest
         if isinstance(op, Const):
-            found.update(f"const {node.shape} {node.dtype.str}\n".encode())
+            said.append(f"const {node.shape} {node.dtype.str}\n")
+            found.update("\n".join(said).encode())
             found.update(np.ascontiguousarray(op.value).data)
+            said.clear()
         else:
-            said = known.get(op)
-            if said is None:
-                said = known[op] = _said(op)
-            found.update(f"{said} {[number[x] for x in node.inputs]}\n".encode())
+            name = known.get(op)
+            if name is None:
+                name = known[op] = _said(op)
+            said.append(f"{name} {[*map(place, node.inputs)]}")
         number[node] = len(number)
-    found.update(f"outputs {[number[y] for y in outputs]}".encode())
+    said.append(f"outputs {[*map(place, outputs)]}")
+    found.update("\n".join(said).encode())
     return found
 
 

@@ -158,6 +158,7 @@ class Jit:
         inputs, outputs, _, trace = self._trace(leaves, tree)
         raise error.explained(finish(stable(outputs, inputs, trace)), inputs, arrays)
 
+    @collector_at_rest()
     def prepare(self, *args: Any, **kwargs: Any) -> Jit:
         """Compiles for arguments like these without running, to read `report` first; itself."""
         leaves, tree = flatten((args, kwargs))

@@ -105,7 +105,7 @@ def addresses() -> dict[str, int]:
     """Addresses of the functions, types and dtypes that generated code names as symbols."""
     table = _array_api()
     python = ctypes.pythonapi
-    found = {name: ctypes.cast(getattr(python, name), ctypes.c_void_p).value for name in _PYTHON}
+    found = {name: _word(ctypes.addressof(getattr(python, name))) for name in _PYTHON}
     found |= {name: table[index] for name, index in _API.items()}
     types = {"PyArray_Type": np.ndarray, "PyTuple_Type": tuple, "PyList_Type": list}
     types |= {"PyDict_Type": dict, "PyFloat_Type": float}
