@@ -145,3 +145,13 @@ def test_code_goes_from_memory_with_its_program():
     gc.collect()
     assert gone() is None
     assert mapped(start) in (False, None)
+
+
+def test_code_that_threads_may_be_inside_stays():
+    linked = Linked(objects(), HOST, ["go"], {"seen": SEEN.ctypes.data})
+    linked.keep()
+    start, gone = linked.address["go"], weakref.ref(linked)
+    del linked
+    gc.collect()
+    assert gone() is not None
+    assert mapped(start) in (True, None)

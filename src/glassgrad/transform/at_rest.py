@@ -8,6 +8,7 @@ may be much more.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,9 +24,25 @@ def collector_at_rest() -> Iterator[None]:
     True
     """
     was_enabled = gc.isenabled()
+    if was_enabled:
+        _RESTING.append(True)
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
-            gc.enable()
+            _wake()
+
+
+_RESTING: list[bool] = []  # not empty while the collector is off because of us
+
+
+def _wake() -> None:
+    """Also in the child of a fork, where the thread that turned it off may be gone."""
+    if _RESTING:
+        _RESTING.clear()
+        gc.enable()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_wake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Mapping, Sequence
 from itertools import count
@@ -34,6 +35,15 @@ class Linked:
         except UnknownFormError:
             self._code = _by_llvm(every, target, exports, imports)
             self.address = {name: self._code[name] for name in exports}
+
+    def keep(self) -> None:
+        """Lets the code stay to the end of the process: threads of the crew may be inside.
+
+        What a module holds goes before them, so nothing in Python may own it.
+        """
+        python = getattr(ctypes, "pythonapi", None)
+        if python is not None:
+            python.Py_IncRef(ctypes.py_object(self))
 
 
 def _by_llvm(

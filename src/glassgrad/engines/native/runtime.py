@@ -64,11 +64,8 @@ def addresses() -> dict[str, int]:
     obj, foreign = aside.finished(assembled)
     known = pyabi.addresses()
     linked = Linked(obj, Target.host(), _EXPORTS, {n: known[n] for n in foreign})
-    _LINKED.append(linked)
+    linked.keep()
     return linked.address
-
-
-_LINKED: list[Linked] = []
 
 
 def field(f: Function, pointer: Value, offset: int, type_: Any = PTR) -> Value:

@@ -50,11 +50,10 @@ def addresses() -> dict[str, int]:
     threads.know_main()
     exports = [*_EXPORTS, "gg_run"] if pyabi.usable() else _EXPORTS
     linked = Linked(obj, Target.host(), exports, {n: known[n] for n in foreign})
-    _LINKED.append(linked)
+    linked.keep()
     return linked.address
 
 
-_LINKED: list[Linked] = []
 _EXPORTS = ["gg_take", "gg_give", "gg_pulse", "gg_share", "gg_worker", "gg_keep_off", "gg_let_go"]
 
 
