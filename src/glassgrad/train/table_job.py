@@ -137,7 +137,7 @@ def plan(rows: int, options: TableOptions) -> Pace:
     >>> plan(14000, TableOptions("y"))
     Pace(batch=128, epochs=100, patience=15)
     >>> plan(100, TableOptions("y"))
-    Pace(batch=16, epochs=666, patience=99)
+    Pace(batch=16, epochs=571, patience=85)
     """
     batch = options.batch or min(128, max(16, 2 ** int(np.log2(max(rows, 1) / 64 + 1))))
     steps = max(1, -(-rows // batch))
