@@ -19,6 +19,7 @@ _ALIAS = 1024  # strides of a multiple of so many bytes fall on few lines of a c
 _ALIGNMENT = 64
 LARGE_M, LARGE_N, LARGE_K = 1441440, 4096, 1024  # in place of what is known at run time
 _COPY = 30  # the time to pack an element, in multiplications and additions
+_TAKE = 30000  # the time to take a part, in multiplications and additions
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,8 @@ def _shared_areas(
 ) -> tuple[int, int]:  # fmt: skip
     """The rows and columns of the areas that several threads take, `most` at most.
 
-    Each area packs what it reads for itself: small areas copy much, and of few large ones the last
-    is waited for.
+    Each area is taken by itself and packs what it reads: small areas take and copy much, and of few
+    large ones the last is waited for.
     """
     sizes = [
         {max(unit, -(-n // (parts * unit)) * unit) for parts in range(1, 17)}
@@ -149,7 +150,7 @@ def _shared_areas(
         for columns in sorted({most[1], *(c for c in sizes[1] if c <= most[1])}, reverse=True):
             area = rows * columns + _COPY * (rows * packs[0] + columns * packs[1])
             count = -(-p.m // rows) * -(-p.n // columns)
-            time = count * area / threads + area / 2
+            time = count * (area + _TAKE / max(1, p.k)) / threads + area / 2
             if time < 0.99 * least:
                 best, least = (rows, columns), time
     return best
