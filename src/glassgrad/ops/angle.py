@@ -7,6 +7,7 @@ from typing import Any
 
 from glassgrad.graph.family import Elementwise
 from glassgrad.ops.normal import polynomial
+from glassgrad.ops.odd import odd
 
 tan = Elementwise(
     "tan", form="tan({0})",
@@ -36,7 +37,7 @@ def _arctan(k: Any, x: Any) -> Any:
     rest = k.where(big, _LOW_HALF, k.where(middle, _LOW_HALF / 2, zero))
     s = t * t
     y = whole + (t + (t * (s * polynomial(s, _ARCTAN)) + rest))
-    return k.where(k.less(x, 0), -y, y)
+    return odd(k, x, y)
 
 
 def _arctan2(k: Any, y: Any, x: Any) -> Any:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from glassgrad.graph.family import Elementwise
+from glassgrad.ops.odd import odd
 
 exp2 = Elementwise(
     "exp2", form="2**{0}", binds=30,
@@ -73,7 +74,7 @@ def _sinh(k: Any, x: Any) -> Any:
     t = k.expm1(k.minimum(a, 20.0))
     half = k.exp(0.5 * a)
     y = k.where(k.less(a, 20.0), 0.5 * (t + t / (t + 1)), (0.5 * half) * half)
-    return k.where(k.less(x, 0), -y, y)
+    return odd(k, x, y)
 
 
 def _cosh(k: Any, x: Any) -> Any:
@@ -102,7 +103,7 @@ def _arcsinh(k: Any, x: Any) -> Any:
     b = k.minimum(a, 1e8)
     y = k.log1p(b + b * b / (1 + k.sqrt(1 + b * b)))
     y = k.where(k.less(a, 1e8), y, k.log(k.maximum(a, 1)) + math.log(2))
-    return k.where(k.less(x, 0), -y, y)
+    return odd(k, x, y)
 
 
 def _arccosh(k: Any, x: Any) -> Any:
@@ -113,7 +114,7 @@ def _arccosh(k: Any, x: Any) -> Any:
 def _arctanh(k: Any, x: Any) -> Any:
     a = k.abs(x)
     y = 0.5 * k.log1p(2 * a / (1 - a))
-    return k.where(k.less(x, 0), -y, y)
+    return odd(k, x, y)
 
 
 arcsinh = Elementwise(

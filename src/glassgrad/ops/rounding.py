@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from glassgrad.graph.family import Elementwise
+from glassgrad.ops.odd import odd
 
 
 def _steps(name: str, body: Callable[..., Any], result: str = "same") -> Elementwise:
@@ -19,11 +20,12 @@ def _steps(name: str, body: Callable[..., Any], result: str = "same") -> Element
 
 def _rint(k: Any, x: Any) -> Any:
     """To the nearest integer, from the middle to the even one."""
-    low = k.floor(x)
-    over = k.where(k.equal(x, low), 0, x - low)  # of infinities too
-    odd = k.not_equal(low, 2 * k.floor(0.5 * low))
-    up = k.where(k.equal(over, 0.5), odd, k.less(0.5, over))
-    return k.where(up, low + 1, low)
+    a = k.abs(x)
+    low = k.floor(a)
+    over = k.where(k.equal(a, low), 0, a - low)  # of infinities too
+    uneven = k.not_equal(low, 2 * k.floor(0.5 * low))
+    up = k.where(k.equal(over, 0.5), uneven, k.less(0.5, over))
+    return odd(k, x, k.where(up, low + 1, low))
 
 
 ceil = _steps("ceil", lambda k, x: -k.floor(-x))
