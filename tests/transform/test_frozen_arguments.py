@@ -81,3 +81,26 @@ def test_a_result_that_hides_traced_arrays_is_refused(name):
 def test_what_is_donated_is_named_by_positions_and_names(wrong):
     with pytest.raises(TypeError, match="donate takes positions and names of arguments, not"):
         gg.jit(abs, donate=wrong)
+
+
+@dataclass(frozen=True)
+class Scale:
+    factor: Any
+
+    @gg.jit
+    def apply(self, x, *, shift=0.0):
+        return x * self.factor + shift
+
+
+@pytest.mark.parametrize("factor", [2.0, np.full(3, 3.0)])
+def test_a_method_is_compiled_as_a_function_of_its_object(factor):
+    scale = Scale(factor)
+    for _ in range(2):
+        np.testing.assert_array_equal(scale.apply(X), factor * X)
+        np.testing.assert_array_equal(scale.apply(X, shift=1.0), factor * X + 1)
+    assert Scale.apply(scale, X)[0] == scale.apply(X)[0]
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="takes a function, not 3"):
+        gg.jit(3)

@@ -77,3 +77,19 @@ def test_what_goes_out_must_be_what_came_in():
 def test_a_branch_on_a_loop_variable_says_what_to_write():
     with pytest.raises(UnboundError, match=r"np\.where instead of if.*\n.*test_scan\.py"):
         gg.scan(lambda c, x: (c if x > 0 else -c, None), 1.0, np.ones(3))
+
+
+def test_a_length_is_a_whole_number_from_0():
+    def body(c, _):
+        return c + 1, c
+
+    assert gg.scan(body, 0.0, None, length=np.int64(0))[0] == 0.0
+    with pytest.raises(ValueError, match=r"found \[-1\](.|\n)*test_scan\.py"):
+        gg.scan(body, 0.0, None, length=-1)
+    with pytest.raises(TypeError):
+        gg.scan(body, 0.0, None, length=2.5)
+
+
+def test_a_carry_of_another_shape_is_an_error_with_the_line():
+    with pytest.raises(ValueError, match=r"the carry comes in as float64\[2\](.|\n)*test_scan\.py"):
+        gg.scan(lambda c, _: (np.concatenate([c, c]), None), np.ones(2), None, length=2)

@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 
 from glassgrad.data.bad_input import BadInput
+from glassgrad.graph.dtype import SUPPORTED, as_plain
+from glassgrad.graph.errors import DTypeError
 
 
 def as_arrays(data: Any) -> tuple[np.ndarray, ...]:
     """Data for training as arrays that share their first axis.
 
-    A tuple or list holds the arrays (or what NumPy makes arrays of); any other iterable yields
-    examples, tuples such as (x, y), which are stacked. Raises BadInput for ragged rows and for
-    what is no number.
+    A tuple or list holds the arrays (or what NumPy makes arrays of); any other iterable, and a list
+    of nothing but tuples, yields examples, tuples such as (x, y), which are stacked. Raises
+    BadInput for ragged rows and for what is no number.
 
     >>> x, y = as_arrays((i, i % 2) for i in range(3))
     >>> x.tolist(), y.tolist()
     ([0, 1, 2], [0, 1, 0])
     """
+    if isinstance(data, list) and data and all(type(e) is tuple for e in data):
+        data = iter(data)  # examples
     if isinstance(data, np.ndarray) or hasattr(data, "__array__"):
         return (as_array(data, "the data"),)
     if not isinstance(data, (tuple, list)):
@@ -35,10 +39,12 @@ def as_array(value: Any, name: str) -> np.ndarray:
     if isinstance(value, Iterable) and not hasattr(value, "__len__"):
         value = list(value)
     try:
-        array = np.asarray(value)
+        array = as_plain(value, name)
+    except DTypeError as error:  # masked, or np.matrix
+        raise BadInput(f"{str(error).splitlines()[0]}.") from None
     except (ValueError, TypeError):
         array = None
-    if array is None or array.dtype.kind not in "buif":
+    if array is None or array.dtype.newbyteorder("=") not in SUPPORTED:
         found = _kind(value) if array is None else f"{_kind(value)} of dtype {array.dtype}"
         raise BadInput(
             f"{name} is {found}: rows of equal length that hold numbers are needed. "

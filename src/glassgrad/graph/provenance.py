@@ -7,6 +7,8 @@ somebody asks.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
 from types import CodeType, FrameType
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
 # os.path, since importing pathlib would cost 4 ms
 _HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120
 _NUMPY = os.path.dirname(os.path.realpath(np.__file__)) + "/"  # noqa: PTH120
+_WRAPPERS = (contextlib.__file__, functools.__file__)  # what our own functions are wrapped in
 _LAYERS = ("graph", "ops", "diff", "rewrite", "engines", "array", "transform")
-_CORE = (*(f"{_HERE}/{layer}/" for layer in _LAYERS), _NUMPY, "<frozen ")
-_WHOLE = (f"{_HERE}/", _NUMPY, "<frozen ")
+_CORE = (*(f"{_HERE}/{layer}/" for layer in _LAYERS), _NUMPY, "<frozen ", *_WRAPPERS)
+_WHOLE = (f"{_HERE}/", _NUMPY, "<frozen ", *_WRAPPERS)
 
 
 class Site(NamedTuple):

@@ -10,6 +10,7 @@ from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Node, item, make
 from glassgrad.graph.op import Aval, Op
+from glassgrad.graph.provenance import at_caller
 
 
 class Scan(Op):
@@ -49,6 +50,7 @@ class Scan(Op):
                 raise ShapeError(
                     f"scan: the carry comes in as {inputs[i].dtype}{list(inputs[i].shape)} and "
                     f"goes out as {dtype}{list(shape)}; return it in the shape and dtype it came in"
+                    f"{at_caller()}"
                 )
         stacked = tuple(((self.length, *shape), dtype) for shape, dtype in results[c:])
         return (*results[:c], *stacked)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from itertools import count
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +83,8 @@ class Jit:
             raise CalculusError(f"gg.jit: engine is one of {', '.join(ENGINES)}, not {engine!r}")
         if budget is not None:
             check_budget(budget, engine, bool(batch))
+        if not callable(f):
+            raise TypeError(f"gg.jit takes a function, not {f!r}")
         update_wrapper(self, f, updated=())
         self.f = f
         self.engine = engine
@@ -93,6 +96,10 @@ class Jit:
         self.programs: dict[Key, list[Specialisation]] = {}
         self.latest: Course | None = None
         self.__call__: Callable[..., Any] = self._general
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """Of a function in a class, the method of an object, as of any function."""
+        return self if owner is None else MethodType(self, owner)
 
     def __repr__(self) -> str:
         count = len(self._compiled()) + len(self.sizes.made())

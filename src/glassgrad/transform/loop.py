@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,8 +52,8 @@ def scan(
     x_leaves, x_tree = flatten(xs)
     sizes = {np.shape(x)[0] for x in x_leaves if np.ndim(x)}
     if length is not None:
-        sizes.add(length)
-    if len(sizes) != 1 or any(np.ndim(x) == 0 for x in x_leaves):
+        sizes.add(operator.index(length))
+    if len(sizes) != 1 or min(sizes) < 0 or any(np.ndim(x) == 0 for x in x_leaves):
         raise ShapeError(
             f"gg.scan: xs must be arrays with one leading length, and length must agree: found "
             f"{sorted(sizes)}{at_caller()}"
