@@ -58,7 +58,7 @@ def same(f, *arrays, narrow_in_float64=False):
             with pytest.raises(TypeError):
                 evaluated(f, *arrays)
             return
-    got = evaluated(f, *arrays)
+        got = evaluated(f, *arrays)
     for g, w in zip(*(v if isinstance(v, tuple | list) else [v] for v in (got, want))):
         w = np.asarray(w)
         wider = narrow_in_float64 and w.dtype.kind == "f" and all(a.dtype in NARROW for a in arrays)
