@@ -46,16 +46,20 @@ def test_one_that_is_off_stays_off():
 def test_several_threads_leave_it_on():
     inside = threading.Barrier(4)
 
+    @collector_at_rest
     def rest():
-        with collector_at_rest():
-            inside.wait(10)
+        inside.wait(10)
+
+    @collector_at_rest
+    def fail():
+        inside.wait(10)
+        raise RuntimeError("mine")
 
     threads = [threading.Thread(target=rest) for _ in range(3)]
     for t in threads:
         t.start()
-    with pytest.raises(RuntimeError, match="mine"), collector_at_rest():
-        inside.wait(10)
-        raise RuntimeError("mine")
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
     for t in threads:
         t.join()
     assert gc.isenabled()
@@ -63,7 +67,11 @@ def test_several_threads_leave_it_on():
 
 def test_a_child_of_a_fork_has_it_on():
     """What runs there first, since the thread that turned it off may be gone."""
-    with collector_at_rest():
+
+    @collector_at_rest
+    def fork():
         at_rest._wake()
-        assert gc.isenabled()
+        return gc.isenabled()
+
+    assert fork()
     assert gc.isenabled()

@@ -9,29 +9,36 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@contextmanager
-def collector_at_rest() -> Iterator[None]:
-    """No collection inside, unless it is asked for; one that is off stays off.
+def collector_at_rest(f: Callable[P, R]) -> Callable[P, R]:
+    """The function, with no collection inside, unless it is asked for; one that is off stays off.
 
-    >>> with collector_at_rest():
-    ...     gc.isenabled()
+    >>> collector_at_rest(gc.isenabled)()
     False
     >>> gc.isenabled()
     True
     """
-    was_enabled = gc.isenabled()
-    if was_enabled:
-        _RESTING.append(True)
-    gc.disable()
-    try:
-        yield
-    finally:
+
+    @wraps(f)
+    def resting(*args: P.args, **kwargs: P.kwargs) -> R:
+        was_enabled = gc.isenabled()
         if was_enabled:
-            _wake()
+            _RESTING.append(True)
+        gc.disable()
+        try:
+            return f(*args, **kwargs)
+        finally:
+            if was_enabled:
+                _wake()
+
+    return resting
 
 
 _RESTING: list[bool] = []  # not empty while the collector is off because of us

@@ -165,7 +165,7 @@ class Jit:
         inputs, outputs, _, trace = self._trace(leaves, tree)
         raise error.explained(finish(stable(outputs, inputs, trace)), inputs, arrays)
 
-    @collector_at_rest()
+    @collector_at_rest
     def prepare(self, *args: Any, **kwargs: Any) -> Jit:
         """Compiles for arguments like these without running, to read `report` first; itself."""
         leaves, tree = flatten((args, kwargs))
@@ -178,7 +178,7 @@ class Jit:
                 group.append(made)
         return self
 
-    @collector_at_rest()
+    @collector_at_rest
     def _sized(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
         result: Tree, trace: Trace,
@@ -229,7 +229,7 @@ class Jit:
         numbers = [None if isinstance(leaf, bool) else next(number) for leaf in leaves]
         return {n for i, n in enumerate(numbers) if n is not None and i in places}
 
-    @collector_at_rest()
+    @collector_at_rest
     def _compile(
         self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node],
         result: Tree, trace: Trace,
@@ -281,7 +281,7 @@ class Jit:
         nodes = [None if isinstance(leaf, bool) else next(numbered) for leaf in leaves]
         return donated_pairs(self.f, self.donate, tree, nodes, result, outputs)
 
-    @collector_at_rest()
+    @collector_at_rest
     def _trace(
         self, leaves: Sequence[Any], tree: Tree, shapes: Sequence[Shape] | None = None
     ) -> tuple[list[Node], list[Node], Tree, Trace]:
