@@ -22,7 +22,6 @@ from glassgrad.engines.native import (
     long_sums,
     pyabi,
     row_blocks,
-    row_chains,
     row_sums,
     tiling,
     underway,
@@ -32,7 +31,6 @@ from glassgrad.engines.native.target import Target
 
 TINY = {
     row_blocks: {"_LARGE": 1, "_TURN": 64},
-    row_chains: {"_LEAST": 0.0, "_PART": 0.1, "_FEWEST": 1},
     long_sums: {"ACROSS": 16, "DOWN": 8, "_SHARE": 4},
     labels: {"TALL": 1, "LARGE": 1},
     contraction: {"TALL": 1, "_LARGE": 1},
@@ -44,7 +42,7 @@ TINY = {
 }
 """What is done to large arrays only, done to small ones."""
 
-CUT = {cost: {"LONG": 0.0, "SHARED": 5.1, "CREWED": 5.1, "PART": 1.0}}
+CUT = {cost: {"LONG": 0.0, "SHARED": 5.1, "PART": 1.0}}
 """Every step is cut that can be, into as many parts as it can be."""
 
 

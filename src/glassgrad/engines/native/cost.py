@@ -36,7 +36,6 @@ from glassgrad.ops.loop import While
 
 LONG = 10_000.0  # a program from here on lets other threads run
 SHARED = 100_000.0  # a step from here on is cut into parts, which several threads may take
-CREWED = 15_000.0  # the same where these threads are awake, since they have just had a part
 PART, MOST_PARTS = 25_000.0, 256
 _STEP = 5.0  # calling the function of a step
 _UNKNOWN = 1e6  # a step that is not in the table
@@ -68,9 +67,7 @@ def parts(step: Step) -> int:
     if type(step) not in (Loop, Reduction, Rows, Multiply, Renewal, Draw):
         return 1
     whole = of_step(step)
-    if whole < (CREWED if step.crewed else SHARED):
-        return 1
-    return min(MOST_PARTS, max(2, int(whole / PART)))
+    return 1 if whole < SHARED else min(MOST_PARTS, int(whole / PART))
 
 
 def per_point(step: Loop | Reduction | Multiply | Draw | Renewal) -> tuple[float, int]:

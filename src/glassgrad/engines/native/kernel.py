@@ -214,7 +214,6 @@ class Code:
         if emit_programs is not None:
             emit_programs(g, step, known, status, *inner.get(id(step), ()))
         elif isinstance(step, Rows):
-            g.glue = any(isinstance(s, Multiply) for t in step.turns for s in t.steps)
 
             def function(s: Step, i: int, used: Sequence[Buffer]) -> Function:
                 return self._function(s, f"{name}_{i}", used, layout, inner, cuts=False)
@@ -222,9 +221,6 @@ class Code:
             count = emit_rows(g, step, known, status, function, wanted, *index)
             if index:
                 self.parts[name] = count
-        elif isinstance(step, Multiply) and step.work is not None:
-            g.glue = True
-            emit_multiply(self.module, g, step, known, known[step.work], f"{name}_product")
         elif isinstance(step, Multiply):
             cut = cut_of(step, self.target)
             assert cut is not None

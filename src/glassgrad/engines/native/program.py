@@ -35,7 +35,6 @@ from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.planner import Planner
 from glassgrad.engines.native.recall import Made, name_of, recalled, remember
 from glassgrad.engines.native.row_blocks import in_row_blocks
-from glassgrad.engines.native.row_chains import in_row_chains
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.telling import told
@@ -164,7 +163,6 @@ class NativeProgram(Calling):
             plan = within(settled, *last, self.target, self.budget - others)
             return planner, *plan, count
         steps = in_row_blocks(settled, *last)
-        steps = in_row_chains(steps, *last, self.target)
         return planner, steps, Layout(steps, self.target), count
 
     def _results(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 
 from glassgrad.engines.native import cost
@@ -27,7 +27,7 @@ from glassgrad.engines.native.expression import (
 )
 from glassgrad.engines.native.row_step import Rows, Turns
 from glassgrad.engines.native.row_sums import RowSums, with_sums
-from glassgrad.engines.native.step import Loop, Multiply, Reduction, Step
+from glassgrad.engines.native.step import Loop, Reduction, Step
 from glassgrad.engines.native.strided import Strided, row_major
 
 _LARGE = 65536  # bytes: smaller matrices stay in the cache anyway
@@ -58,7 +58,7 @@ def in_row_blocks(steps: Sequence[Step], pairs: Pairs, copies: Sequence[Step] = 
         if not _starts(first):
             found.append(first)
             continue
-        group = Group(pairs, rows_of(first))
+        group = _Group(pairs, _rows(first))
         group.add(first)
         while waiting and len(group.later) < _WAITING:
             step = waiting.popleft()
@@ -71,7 +71,7 @@ def in_row_blocks(steps: Sequence[Step], pairs: Pairs, copies: Sequence[Step] = 
     return [*found, *copies]
 
 
-def rows_of(step: Step) -> int:
+def _rows(step: Step) -> int:
     """The rows over which a step runs one by one; 0 where it does not."""
     if isinstance(step, Loop | Reduction) and not (isinstance(step, Reduction) and 0 in step.axes):
         space = step.space if isinstance(step, Reduction) else step.shape
@@ -81,12 +81,12 @@ def rows_of(step: Step) -> int:
 
 
 def _starts(step: Step) -> bool:
-    if rows_of(step) < 2:
+    if _rows(step) < 2:
         return False
     return any(x.dtype.itemsize * prod(x.view.shape) >= _LARGE for x in loads(step.roots()))
 
 
-def within(view: Strided, row: int) -> bool:
+def _within(view: Strided, row: int) -> bool:
     """Whether each row of a view lies within a row of the buffer."""
     inner = list(zip(view.shape[1:], view.strides[1:]))
     last = view.offset + sum((n - 1) * s for n, s in inner)
@@ -95,7 +95,7 @@ def within(view: Strided, row: int) -> bool:
 
 
 @dataclass
-class Group:
+class _Group:
     """Steps that may become one; `later` are those between them that run afterwards."""
 
     pairs: Pairs
@@ -115,7 +115,7 @@ class Group:
 
     def takes(self, step: Step) -> bool:
         """Whether a step has the same rows, works on the same memory, and waits for no other."""
-        if rows_of(step) != self.rows or self._must_wait(step):
+        if _rows(step) != self.rows or self._must_wait(step):
             return False
         read = loads(step.roots())
         if not any(x.buffer in self.row or x.buffer in self.read for x in read):
@@ -135,11 +135,11 @@ class Group:
     def _reads_own_rows(self, x: Load | Gather) -> bool:
         if x.buffer not in self.row:
             return True
-        return isinstance(x, Load) and within(x.view, self.row[x.buffer])
+        return isinstance(x, Load) and _within(x.view, self.row[x.buffer])
 
     def _writes_own_rows(self, store: Store, read: Sequence[Load | Gather]) -> bool:
         row = store.view.strides[0]
-        if not within(store.view, row) or self.row.get(store.buffer, row) != row:
+        if not _within(store.view, row) or self.row.get(store.buffer, row) != row:
             return False
         if store.buffer in self.read and store.buffer not in self.row:
             return False
@@ -147,7 +147,7 @@ class Group:
         if argument is None:
             return True
         others = [*self.read.get(argument, ()), *(x for x in read if x.buffer is argument)]
-        return all(isinstance(x, Load) and within(x.view, row) for x in others)
+        return all(isinstance(x, Load) and _within(x.view, row) for x in others)
 
     # -- the joined step ------------------------------------------------------
 
@@ -160,11 +160,11 @@ class Group:
         one = sum(self.row[b] * b.dtype.itemsize for b in local)
         if len(self.steps) < 2 or sum(b.nbytes for b in (*local, *again)) < _LARGE or one > _LOCAL:
             return self.steps
-        if not all(within(s.view, s.view.strides[0]) for s in self.steps[0].stores):
+        if not all(_within(s.view, s.view.strides[0]) for s in self.steps[0].stores):
             return self.steps
         row = sum(b.nbytes // self.rows for b in (*self.row, *reads))
         turn = _turn_rows(self.rows, max(1, _TURN // max(1, row)))
-        return [Windows(self, local, turn).step()]
+        return [_Windows(self, local, turn).step()]
 
 
 def _turn_rows(rows: int, most: int) -> int:
@@ -173,10 +173,10 @@ def _turn_rows(rows: int, most: int) -> int:
     return next((n for n in range(most, most * 2 // 3, -1) if rows % n == 0), most)
 
 
-class Windows:
+class _Windows:
     """The steps of a group over a few rows: the same expressions on windows of their buffers."""
 
-    def __init__(self, group: Group, local: Sequence[Buffer], turn: int) -> None:
+    def __init__(self, group: _Group, local: Sequence[Buffer], turn: int) -> None:
         self.group, self.turn = group, turn
         self.local = {b: Buffer("local", b.dtype, (turn * group.row[b],)) for b in local}
         self.windows: dict[Buffer, tuple[Buffer, int]] = {}
@@ -186,18 +186,17 @@ class Windows:
         """The joined step."""
         rows, turn = self.group.rows, self.turn
         whole, rest = divmod(rows, turn)
-        turns = [Turns(0, whole, turn, self.steps(turn))]
+        turns = [Turns(0, whole, turn, self._steps(turn))]
         self._fetch_ahead(turns[0])
         if rest:
-            turns.append(Turns(rows - rest, 1, rest, self.steps(rest)))
+            turns.append(Turns(rows - rest, 1, rest, self._steps(rest)))
         nodes = [n for s in self.group.steps for n in s.nodes]
         used = {b for t in turns for s in t.steps for b in (*s.reads(), *s.writes())}
         local = [b for b in self.local.values() if b in used]
         return Rows(nodes, [], rows, turns, self.windows, local)
 
-    def steps(self, rows: int) -> list[Step]:
-        """The steps over so many rows."""
-        steps = [self.moved(s, rows) for s in self.group.steps]
+    def _steps(self, rows: int) -> list[Step]:
+        steps = [self._moved(s, rows) for s in self.group.steps]
         fresh = {w for w, (b, _) in self.windows.items() if b not in self.group.pairs}
         return with_sums(steps, {*self.local.values()}, fresh)
 
@@ -213,21 +212,15 @@ class Windows:
                 view = Strided(space, (row, *inside), turns.rows * row)
                 longest.ahead.append(Load(window, view))
 
-    def moved(self, step: Step, rows: int) -> Step:
+    def _moved(self, step: Step, rows: int) -> Step:
         """A step over `rows` rows."""
-        assert isinstance(step, Loop | Reduction | Multiply)
+        assert isinstance(step, Loop | Reduction)
         memo: dict[Expr, Expr] = {}
         for x in walk(step.roots()):
             memo[x] = self._expression(x, rows, memo)
         stores = [Store(memo[s.expr], *self._window(s.buffer, s.view, rows)) for s in step.stores]
         if isinstance(step, Loop):
             made: Step = Loop(step.nodes, stores)
-        elif isinstance(step, Multiply):
-            left = replace(step.left, buffer=self.window(step.left.buffer, step.left.row))
-            right = replace(step.right, buffer=self.window(step.right.buffer, 0))
-            made = Multiply(
-                step.nodes, stores, left, right, (), rows, step.n, step.k, step.seed
-            )  # fmt: skip
         else:
             space, operand = (rows, *step.space[1:]), memo[step.operand]
             made = Reduction(
@@ -250,15 +243,11 @@ class Windows:
         some = Strided((rows, *view.shape[1:]), view.strides, view.offset)
         if buffer in self.local:
             return self.local[buffer], some
-        return self.window(buffer, view.strides[0]), some
-
-    def window(self, buffer: Buffer, row: int) -> Buffer:
-        """What stands for a buffer whose rows are so many elements apart."""
-        key = buffer, row
+        key = buffer, view.strides[0]
         if key not in self.known:
             self.known[key] = Buffer("window", buffer.dtype, buffer.shape)
             self.windows[self.known[key]] = key
-        return self.known[key]
+        return self.known[key], some
 
 
 def emit_rows(

@@ -35,7 +35,6 @@ class Step:
     overwrites: list[Buffer] = field(default_factory=list, init=False)  # arguments it reads, too
     ahead: list[Load] = field(default_factory=list, init=False)  # what others need soon
     again: bool = field(default=False, init=False)  # computes what was computed before
-    crewed: bool = field(default=False, init=False)  # other threads are awake when it runs
     _found: Any = field(default=None, init=False, repr=False)
     whole: ClassVar[bool] = False  # writes what it does, whether or not each store is read
 
@@ -139,15 +138,10 @@ class Multiply(Step):
     k: int
     seed: Seed
     extents: Extents = NONE  # which of the numbers vary
-    work: Buffer | None = None  # for packed operands, where it has memory of its own for that
 
     def reads(self) -> list[Buffer]:
         """The matrices and what the epilogue reads."""
         return [self.left.buffer, self.right.buffer, *super().reads()]
-
-    def writes(self) -> list[Buffer]:
-        """The results, and the memory for packed operands."""
-        return [*super().writes(), *([] if self.work is None else [self.work])]
 
     @property
     def shape(self) -> tuple[int, ...]:

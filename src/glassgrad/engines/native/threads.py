@@ -28,12 +28,11 @@ _running = 0
 
 
 def threads(count: int | None = None) -> int:
-    """How many threads compute what takes long, the caller's included; a number sets it.
+    """How many threads compute a long step, the caller's included; a number sets it.
 
     At first it is the number of physical cores that this process may use (its affinity and the
-    quota of its container counted). What takes less than about a tenth of a millisecond, a step or
-    a chain of steps over the same rows, is computed by the caller alone. Results have the same bits
-    for any number.
+    quota of its container counted). Steps under about a tenth of a millisecond are computed by the
+    caller alone. Results have the same bits for any number.
 
     >>> import glassgrad as gg
     >>> before = gg.threads()
