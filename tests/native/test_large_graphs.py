@@ -169,3 +169,20 @@ def test_equal_functions_of_products_are_one():
         program = NativeProgram([x], [first, *ws], cache=ObjectCache(None))
         size[layers] = program.text_size
     assert size[6] < 1.3 * size[2]
+
+
+LONG = 700  # more operations in a row than Python's stack has room for
+
+
+@pytest.mark.parametrize("part", ["elements", "sum", "after a sum", "gradient"])
+def test_a_chain_of_operations_is_no_deeper_than_the_stack(part):
+    rng = np.random.default_rng(0)
+    arrays, x = list(rng.normal(size=(LONG, 6))), rng.normal(size=(6, 5))
+    f = {
+        "elements": lambda x, a: sum(a),
+        "sum": lambda x, a: np.sum(sum(a)),
+        "after a sum": lambda x, a: sum(a, x.sum(axis=1)),
+        "gradient": lambda x, a: gg.grad(lambda a: np.sum(np.tanh(sum(a))))(a)[0],
+    }[part]
+    want = gg.jit(f, engine="reference")(x, arrays)
+    np.testing.assert_allclose(gg.jit(f)(x, arrays), want, rtol=1e-12, atol=1e-12)

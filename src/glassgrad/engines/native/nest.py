@@ -86,6 +86,24 @@ class Part:
         self.high = within(self.low + size)
 
 
+def _unknown(
+    expr: Expr, known: Mapping[Any, Any], is_open: Callable[[Expr], bool]
+) -> list[Expr]:  # fmt: skip
+    """What is computed for an expression, in order: a chain may be deeper than Python's stack."""
+    found: dict[Expr, None] = {}
+    stack = [(expr, False)]
+    while stack:
+        x, ready = stack.pop()
+        if x in known or x in found:
+            continue
+        if ready or not isinstance(x, Apply) or not is_open(x):
+            found[x] = None
+        else:
+            stack.append((x, True))
+            stack.extend((y, False) for y in reversed(x.args))
+    return list(found)
+
+
 class Nest:
     """The expressions of one step, evaluated inside loops that its user opens."""
 
@@ -184,11 +202,10 @@ class Nest:
 
     def scalar(self, expr: Expr) -> Lanes:
         """The value of an expression at the current point."""
-        if expr in self.scalars:
-            return self.scalars[expr]
-        made = self._scalar(expr)
-        self.scalars[expr] = made
-        return made
+        if expr not in self.scalars:
+            for x in _unknown(expr, self.scalars, lambda _: True):
+                self.scalars[x] = self._scalar(x)
+        return self.scalars[expr]
 
     def _scalar(self, expr: Expr) -> Lanes:
         if isinstance(expr, Uniform):
@@ -255,13 +272,17 @@ class Nest:
             return self.scalar(expr)
         if expr not in memo:
             assert i is not None
-            memo[expr] = self._vector(expr, i, mask, memo)
+            for x in _unknown(expr, memo, self._is_vector):
+                memo[x] = self._vector(x, i, mask, memo)
         return memo[expr]
+
+    def _is_vector(self, expr: Expr) -> bool:
+        return expr in self.late or self.vector in self.axes[expr]
 
     def _vector(self, expr: Expr, i: Value, mask: Value | None, memo: dict[Expr, Lanes]) -> Lanes:
         if isinstance(expr, Uniform):
             return self._uniform(expr, self.lanes)
-        if expr not in self.late and self.vector not in self.axes[expr]:
+        if not self._is_vector(expr):
             x = self.scalar(expr)
             return self.k.wrap(self.f.splat(x.value, x.value.type.vector(self.lanes)), x.dtype)
         if isinstance(expr, Load):
