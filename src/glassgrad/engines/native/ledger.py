@@ -8,6 +8,7 @@ from typing import NamedTuple
 from glassgrad.engines.memory import told_bytes
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.layout import Layout
+from glassgrad.engines.native.row_step import Rows
 from glassgrad.engines.native.step import Step
 from glassgrad.graph.node import Node
 
@@ -18,6 +19,7 @@ class Kept(NamedTuple):
     """An intermediate value: its bytes, what it is, from which step until which it is kept.
 
     `reader` says what the last step is that reads it; `at_peak` whether it is there when most is.
+    What is made and read over the same rows, a few at a time, is kept within one step.
     """
 
     nbytes: int
@@ -31,9 +33,9 @@ class Kept(NamedTuple):
     def __str__(self) -> str:
         """A line of the report."""
         again = ", computed again" if self.again else ""
+        when = f"from step {self.first} on, for" if self.first < self.last else "within"
         return (
-            f"{told_bytes(self.nbytes)}: {self.what}{again}; from step {self.first} on, for step "
-            f"{self.last}, {self.reader}"
+            f"{told_bytes(self.nbytes)}: {self.what}{again}; {when} step {self.last}, {self.reader}"
         )
 
 
@@ -54,7 +56,7 @@ def ledger(steps: Sequence[Step], layout: Layout, shown: Shown) -> list[Kept]:
     found = [
         Kept(
             b.nbytes, _told(b, shown(b) or steps[first[b]].nodes), first[b], last[b],
-            _read_by(steps[last[b]]), steps[first[b]].again, first[b] <= peak <= last[b],
+            _read_by(steps[last[b]], b), steps[first[b]].again, first[b] <= peak <= last[b],
         )
         for b in first
     ]  # fmt: skip
@@ -65,7 +67,9 @@ def _told(buffer: Buffer, nodes: Sequence[Node]) -> str:
     return f"{buffer.dtype}{list(buffer.shape)}{_of(nodes)}"
 
 
-def _read_by(step: Step) -> str:
+def _read_by(step: Step, buffer: Buffer) -> str:
+    if isinstance(step, Rows) and (readers := step.inside(buffer)):
+        return f"{step.said()}, {_read_by(readers[-1], buffer)}"
     return f"{step.said()}{_of(step.nodes)}"
 
 

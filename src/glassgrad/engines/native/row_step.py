@@ -57,8 +57,12 @@ class Rows(Step):
         """Whether one of the steps is."""
         return any(s.checked for s in self.turns[0].steps)
 
+    def inside(self, buffer: Buffer) -> list[Step]:
+        """The steps of a turn that read a buffer that lies outside."""
+        seen = {b for b, (outside, _) in self.windows.items() if outside is buffer}
+        return [s for t in self.turns for s in t.steps if not seen.isdisjoint(s.reads())]
+
     def said(self) -> str:
         """A line for the report."""
         first = self.turns[0]
-        steps = "; ".join(s.said() for s in first.steps)
-        return f"{self.extent} rows, {first.rows} at a time: ({steps})"
+        return f"{self.extent} rows, {first.rows} at a time, through {len(first.steps)} steps"
