@@ -134,3 +134,29 @@ def test_arrays_whose_arithmetic_is_another_are_refused(strange):
         with pytest.raises(TypeError, match=words):
             call()
     assert f(S.view(np.recarray)) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [((-1, 8), ValueError), (-2, ValueError), ((1 << 62, 8), ValueError), (2.5, TypeError),
+     ((2.7, 3), TypeError), ("3", TypeError)],
+)  # fmt: skip
+def test_extents_of_new_arrays_are_numpy_s(shape, error):
+    for make in (np.zeros, np.ones, lambda s: np.full(s, 1.0)):
+        with pytest.raises(error):
+            make(shape)
+        with pytest.raises(error):
+            gg.jit(lambda x, make=make: make(shape) * x, engine="reference")(1.0)
+    for good in ((), 3, (2, 0), [2, 3], np.array([2, 3]), np.int8(2), (np.int64(2), 1)):
+        got = gg.jit(lambda x, good=good: np.ones(good) * x, engine="reference")(1.0)
+        np.testing.assert_array_equal(got, np.ones(good))
+    f = gg.jit(lambda x, n: np.zeros((n, 2)) + x, engine="reference")
+    assert [f(1.0, n).shape for n in (3, 2, 3)] == [(3, 2), (2, 2), (3, 2)]
+
+
+def test_a_matrix_times_a_number_is_an_error_by_name():
+    for f in (lambda x: x @ 2.0, lambda x: 2 @ x):
+        with pytest.raises(ValueError, match="matmul: a 0-d operand"):
+            gg.jit(f, engine="reference")(S)
+    with pytest.raises(AttributeError, match="a traced array has no attribute 'view' yet"):
+        gg.jit(lambda x: x.view(np.int64), engine="reference")(S)

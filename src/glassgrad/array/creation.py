@@ -9,6 +9,8 @@ such an array is an error that says so.
 
 from __future__ import annotations
 
+import math
+import operator
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -21,9 +23,10 @@ import numpy as np
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import FUNCTIONS, HANDLERS
 from glassgrad.graph.dtype import as_dtype
+from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.family import broadcast_to, cast
 from glassgrad.graph.node import ACTIVE, Trace, constant
-from glassgrad.graph.provenance import is_internal
+from glassgrad.graph.provenance import at_caller, is_internal
 
 Creator = Callable[..., Any]
 
@@ -93,10 +96,21 @@ def _filled(name: str, value: float | None) -> Creator:
             return ORIGINAL[name](shape, *args, **kwargs)
         node = as_node(fill if value is None else float(fill), trace)
         node = node if dtype is None else cast(node, as_dtype(dtype))
-        sizes = (shape,) if isinstance(shape, int | np.integer | Array) else shape
-        return Array(broadcast_to(node, tuple(int(n) for n in sizes)))
+        return Array(broadcast_to(node, _extents(name, shape, node.dtype.itemsize)))
 
     return make
+
+
+def _extents(name: str, shape: Any, itemsize: int) -> tuple[int, ...]:
+    """The extents of a new array; traced ones are guarded."""
+    several = isinstance(shape, list | tuple) or np.ndim(shape) > 0
+    given: Any = shape if several else (shape,)
+    found = tuple(operator.index(n) for n in given)
+    if any(n < 0 for n in found):
+        raise ShapeError(f"np.{name}: an extent of {found} is negative{at_caller()}")
+    if math.prod(found) * itemsize > sys.maxsize:
+        raise ShapeError(f"np.{name}: an array of shape {found} is too big{at_caller()}")
+    return found
 
 
 MAKERS: dict[str, Creator] = {

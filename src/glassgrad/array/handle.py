@@ -104,7 +104,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         """Each matrix of a stack transposed, as a view."""
         return self.swapaxes(-2, -1)
 
-    def view(self, *ops: Op, shape: Shape) -> Array:
+    def through(self, *ops: Op, shape: Shape) -> Array:
         """A handle on the same storage, seen through more view ops."""
         return Array(cell=self._cell, path=(*self._path, *ops), key=self._key, shape=shape)
 
@@ -250,7 +250,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
         if found.key is not None and not self._path:
             key = self._key + found.key
             return Array(cell=self._cell, key=key, shape=self._shape[len(found.key) :])
-        return self.view(*found.path, shape=seen_shape(self._shape, found.path))
+        return self.through(*found.path, shape=seen_shape(self._shape, found.path))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if is_array(index) and index.dtype == np.bool_ and np.shape(value) in ((), (1,)):
@@ -275,7 +275,7 @@ class Array(np.lib.mixins.NDArrayOperatorsMixin):
 
     def change_at(self, index: Index, value: Any, change: Callable[..., Node]) -> None:
         """Scatter or add values at arrays of integers; duplicates count in order."""
-        seen = self.view(*index.path, shape=seen_shape(self._shape, index.path))
+        seen = self.through(*index.path, shape=seen_shape(self._shape, index.path))
         indices, axis = _indices(index, self), index.axis
         shape = (*seen.shape[:axis], *indices[0].shape, *seen.shape[axis + len(indices) :])
         seen.write(Array(change(seen.node, self._fit(value, shape), indices, axis)))

@@ -41,7 +41,7 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Array:
     if target == a.shape:
         return a
     if a.shares(target):
-        return a.view(Reshape(target), shape=target)
+        return a.through(Reshape(target), shape=target)
     return Array(_reshaped(a.node, target))
 
 
@@ -55,7 +55,7 @@ def transpose(a: Any, axes: Any = None) -> Array:
         return a
     if sorted(perm) != list(range(a.ndim)):
         raise ShapeError(f"transpose: {axes} is no order of {a.ndim} axes{at_caller()}")
-    return a.view(Transpose(perm), shape=tuple(a.shape[i] for i in perm))
+    return a.through(Transpose(perm), shape=tuple(a.shape[i] for i in perm))
 
 
 @implements(np.ravel)

@@ -51,6 +51,11 @@ def _in_float64(x: Value) -> Value:
     return cast(x, FLOAT64) if isinstance(x, Node) else x
 
 
+def _matmul(x: Value, y: Value) -> Node:
+    trace = next(v.trace for v in (x, y) if isinstance(v, Node))
+    return matmul(*(v if isinstance(v, Node) else constant(trace, v) for v in (x, y)))
+
+
 def _positive(x: Value) -> Value:
     if isinstance(x, Node) and x.dtype == np.bool_:
         raise DTypeError(f"np.positive is not defined for booleans{at_caller()}")
@@ -125,7 +130,7 @@ UFUNCS.update(
     {
         np.maximum: bounded_below,
         np.minimum: bounded_above,
-        np.matmul: matmul,
+        np.matmul: _matmul,
         np.power: _power,
         np.float_power: lambda x, y: _power(*(_in_float64(v) for v in (x, y))),
         np.less: _compared(np.less, less.apply),
