@@ -70,8 +70,11 @@ def test_many_programs_of_one_function_are_a_warning():
         warnings.simplefilter("error")
         for n in range(16):
             compiled(np.ones(n + 1), 2.0)
-    with pytest.warns(RuntimeWarning, match=r"compiled 17 times.*the shape of x \(16 times\); "):
+    with pytest.warns(
+        RuntimeWarning, match=r"compiled 17 times.*the shape of x \(16 times\); "
+    ) as told:
         compiled(np.ones(20), 2.0)
+    assert told[0].filename == __file__
     compiled(np.ones(21), 2.0)  # said once
 
 

@@ -7,7 +7,6 @@ as ``np.errstate`` says at that moment: nothing, a warning, an error, or a call 
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,7 +16,7 @@ import numpy as np
 
 from glassgrad.graph.errors import DivisionError
 from glassgrad.graph.node import Node, at_site
-from glassgrad.graph.provenance import Site, is_ours
+from glassgrad.graph.provenance import Site, warn
 from glassgrad.ops.division import BY_ZERO, OVERFLOW, may_fault
 
 _SETTING = {BY_ZERO: "divide", OVERFLOW: "over"}  # of np.errstate
@@ -92,10 +91,7 @@ def tell(faults: Iterable[Fault]) -> None:
 
 
 def _warn(fault: Fault) -> None:
-    frame, level = sys._getframe(), 1  # pyright: ignore[reportPrivateUsage]
-    while frame.f_back is not None and is_ours(frame.f_code):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(str(fault), RuntimeWarning, stacklevel=level)
+    warn(str(fault))
 
 
 def _raise(fault: Fault) -> None:

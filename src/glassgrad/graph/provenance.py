@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import sys
+import warnings
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,6 +84,14 @@ def is_internal(code: CodeType) -> bool:
 def is_ours(code: CodeType) -> bool:
     """Whether code is NumPy's or this package's: all else is the user's."""
     return code.co_filename.startswith(_WHOLE)
+
+
+def warn(text: str) -> None:
+    """A RuntimeWarning at the user's line."""
+    frame, level = sys._getframe(), 1  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and is_ours(frame.f_code):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, RuntimeWarning, stacklevel=level)
 
 
 def caller() -> Site | None:

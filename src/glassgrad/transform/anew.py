@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.graph.node import Guard, at_site
+from glassgrad.graph.provenance import warn
 from glassgrad.transform.tree import Tree, describe
 
 MANY = 16  # programs of one function, before a warning
@@ -82,9 +82,7 @@ def warn_of_many(label: str, told: Sequence[Change]) -> None:
     """A warning that a function is compiled again and again, with what changes."""
     counted = Counter((c.name, c.respect) for c in told).most_common(3)
     listed = ", ".join(f"the {what} of {name} ({n} times)" for (name, what), n in counted)
-    warnings.warn(
+    warn(
         f"gg.jit: {label} was compiled {MANY + 1} times, since its arguments change: {listed}; "
-        "each program takes time and memory: pad to a few sizes, or pass what changes as an array",
-        RuntimeWarning,
-        stacklevel=4,
+        "each program takes time and memory: pad to a few sizes, or pass what changes as an array"
     )

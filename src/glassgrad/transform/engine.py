@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,6 +10,7 @@ from glassgrad.engines.program import Engine, Program
 from glassgrad.engines.reference import ReferenceProgram
 from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.node import Node
+from glassgrad.graph.provenance import warn
 
 
 def _native(outputs: Sequence[Node], inputs: Sequence[Node], budget: int | None = None) -> Program:
@@ -73,8 +73,4 @@ def _begin() -> None:
 
 @cache
 def _say(why: str) -> None:
-    warnings.warn(
-        f"gg.jit runs on the reference engine, node by node and slower: {why}",
-        RuntimeWarning,
-        stacklevel=4,
-    )
+    warn(f"gg.jit runs on the reference engine, node by node and slower: {why}")
