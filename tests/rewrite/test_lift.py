@@ -12,7 +12,8 @@ import glassgrad as gg
 from glassgrad.engines import reference
 from glassgrad.graph.node import Const, Input, Node, constant, new_input
 from glassgrad.graph.traverse import topological_order
-from glassgrad.rewrite.lift import functions, lift
+from glassgrad.ops.loop import functions_of
+from glassgrad.rewrite.lift import lift
 
 rng = np.random.default_rng(2)
 W = rng.normal(size=4)
@@ -47,7 +48,7 @@ def every(outputs: list[Node]) -> list[Node]:
     found: list[Node] = []
     for node in topological_order(outputs):
         found.append(node)
-        for f in functions(node.op):
+        for f in functions_of(node):
             found += every([*f.params, *f.outputs])
     return found
 

@@ -13,10 +13,9 @@ from glassgrad.graph.algebra import NODES
 from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Node, make, new_input
-from glassgrad.graph.op import Op
 from glassgrad.graph.traverse import rebuild
-from glassgrad.ops.division import any_may_fault, functions_of, may_fault
-from glassgrad.ops.loop import Call
+from glassgrad.ops.division import any_may_fault, may_fault
+from glassgrad.ops.loop import Cond, functions_of, place_of_one_more, with_functions
 
 
 def guarded(outputs: Sequence[Node], under: Mapping[Node, Node], live: Node) -> list[Node]:
@@ -30,8 +29,10 @@ def guarded(outputs: Sequence[Node], under: Mapping[Node, Node], live: Node) -> 
             if not inside:
                 x, y = new.inputs
                 return make(new.op, x, NODES.where(live, y, 1))
-            at = _place(new)
-            return make(_with_live(new.op, at), *new.inputs[:at], live, *new.inputs[at:])
+            at = place_of_one_more(new)
+            own = at - isinstance(new.op, Cond)  # a branch takes its first operand itself
+            op = with_functions(new.op, lambda f: with_live(f, own))
+            return make(op, *new.inputs[:at], live, *new.inputs[at:])
 
     new = rebuild(outputs, under, change, rule="guarded")
     return [new[y] for y in outputs]
@@ -43,18 +44,6 @@ def with_live(body: Function, at: int) -> Function:
     live = new_input(params[0].trace, "live", (), BOOL)
     found = guarded(outputs, {p: p for p in params}, live)
     return Function([*params[:at], live, *params[at:]], found)
-
-
-def _place(node: Node) -> int:
-    """Where an op that holds functions takes one more operand: after all, but for cotangents."""
-    return len(node.inputs) - (node.op.late if isinstance(node.op, Call) else 0)
-
-
-def _with_live(op: Op, at: int) -> Op:
-    """The op on functions with one more parameter; a branch takes its first operand itself."""
-    at -= op.name == "cond"
-    old = op.parameters()
-    return type(op)(*(with_live(v, at) if isinstance(v, Function) else v for v in old))
 
 
 __all__ = ["guarded", "with_live"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from glassgrad.graph.family import Broadcast, Elementwise, Reshape
-from glassgrad.graph.function import Function
 from glassgrad.graph.node import Const, Node
+from glassgrad.ops.loop import functions_of
 
 BY_ZERO, OVERFLOW = "divide by zero", "overflow"
 """What goes wrong in divisions of integers, in NumPy's words."""
@@ -101,10 +101,3 @@ def any_may_fault(order: Iterable[Node]) -> bool:
     return any(
         may_fault(node) or any(any_may_fault(f.order) for f in functions_of(node)) for node in order
     )
-
-
-def functions_of(node: Node) -> list[Function]:
-    """The functions that a node's op holds."""
-    if node.outputs is None:
-        return []
-    return [f for f in node.op.parameters() if isinstance(f, Function)]

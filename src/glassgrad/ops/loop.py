@@ -5,6 +5,8 @@ Their calculus is in `diff.bodies`, since it differentiates the functions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from glassgrad.graph.dtype import BOOL
 from glassgrad.graph.errors import ShapeError
 from glassgrad.graph.function import Function
@@ -196,3 +198,20 @@ def results_of(op: Op, *operands: Node) -> list[Node]:
     """The results of an op that has several, as nodes."""
     node = make(op, *operands)
     return [item(node, i) for i in range(len(node.outputs or ()))]
+
+
+def functions_of(node: Node) -> list[Function]:
+    """The functions that a node's op holds."""
+    if node.outputs is None:
+        return []
+    return [f for f in node.op.parameters() if isinstance(f, Function)]
+
+
+def with_functions(op: Op, change: Callable[[Function], Function]) -> Op:
+    """The op with others in the place of its functions."""
+    return type(op)(*(change(v) if isinstance(v, Function) else v for v in op.parameters()))
+
+
+def place_of_one_more(node: Node) -> int:
+    """Where an op that holds functions takes one more operand: after all, but for cotangents."""
+    return len(node.inputs) - (node.op.late if isinstance(node.op, Call) else 0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from glassgrad.graph.function import Function
 from glassgrad.graph.node import Const, Node, Trace, make, new_input
 from glassgrad.graph.traverse import rebuild
-from glassgrad.ops.loop import Call, Cond, Custom, Scan, While
+from glassgrad.ops.loop import Call, Custom, functions_of, place_of_one_more, with_functions
 
 
 def lift(outputs: Sequence[Node], given: Mapping[Node, Node]) -> list[Node]:
@@ -39,30 +39,16 @@ class _Lifting:
         return [new[y] for y in outputs]
 
     def _lifted(self, node: Node, places: Mapping[Node, Node]) -> Node:
-        op = node.op
-        constants = list(dict.fromkeys(c for f in functions(op) for c in self._constants(f)))
+        constants = list(dict.fromkeys(c for f in functions_of(node) for c in self._constants(f)))
         if not constants:
             return node
-        late = op.late if isinstance(op, Call) else 0
-        at = len(node.inputs) - late
-        operands = [*node.inputs[:at], *(places[c] for c in constants), *node.inputs[at:]]
-
-        def wider(f: Function) -> Function:
-            return self._wider(f, constants, len(f.params) - late)
-
+        op = Call(node.op.body) if isinstance(node.op, Custom) else node.op
+        at = place_of_one_more(node)
+        late = len(node.inputs) - at
+        wide = with_functions(op, lambda f: self._wider(f, constants, len(f.params) - late))
         with node.trace.making("rewrite", node, "lifted"):
-            match op:
-                case Scan():
-                    new = Scan(wider(op.body), op.carries, op.rows, op.length)
-                case While():
-                    new = While(wider(op.test), wider(op.body), op.carries)
-                case Cond():
-                    new = Cond(wider(op.yes), wider(op.no))
-                case Call() | Custom():
-                    new = Call(wider(op.body), late)
-                case _:
-                    raise TypeError(f"{op!r} holds functions in a way that is not known")
-            return make(new, *operands)
+            operands = *node.inputs[:at], *(places[c] for c in constants), *node.inputs[at:]
+            return make(wide, *operands)
 
     def _wider(self, f: Function, constants: Sequence[Node], at: int) -> Function:
         """The function with parameters, from number `at` on, for constants in or outside of it."""
@@ -80,23 +66,10 @@ class _Lifting:
     def _constants(self, f: Function) -> list[Node]:
         """Those of the constants that lie in a body, or in one inside it."""
         if id(f) not in self._inside:
-            inner = (c for n in f.order for g in functions(n.op) for c in self._constants(g))
+            inner = (c for n in f.order for g in functions_of(n) for c in self._constants(g))
             found = [n for n in f.order if n in self._given]
             self._inside[id(f)] = list(dict.fromkeys([*found, *inner]))
         return self._inside[id(f)]
-
-
-def functions(op: object) -> list[Function]:
-    """The functions that an op computes."""
-    match op:
-        case Scan() | Call() | Custom():
-            return [op.body]
-        case While():
-            return [op.test, op.body]
-        case Cond():
-            return [op.yes, op.no]
-        case _:
-            return []
 
 
 __all__ = ["lift"]

@@ -15,16 +15,15 @@ import numpy as np
 from glassgrad.array import Array
 from glassgrad.array.creation import tracing
 from glassgrad.array.handle import as_node
-from glassgrad.engines.compare import first_difference
 from glassgrad.engines.integer_division import noted, tell
 from glassgrad.engines.program import Program
 from glassgrad.graph.dtype import as_dtype, as_plain
-from glassgrad.graph.errors import CalculusError, EngineError
-from glassgrad.graph.function import Function as Body
+from glassgrad.graph.errors import CalculusError
 from glassgrad.graph.node import ACTIVE, Guard, Node, Trace, new_input
 from glassgrad.rewrite.pipeline import finish
 from glassgrad.transform.anew import MANY, Change, Course, changes, warn_of_many
 from glassgrad.transform.at_rest import collector_at_rest
+from glassgrad.transform.checked import Traced, check_engines, check_traces
 from glassgrad.transform.closed import closed, stable
 from glassgrad.transform.direct import direct_call, native_call, takes
 from glassgrad.transform.donate import (
@@ -125,9 +124,10 @@ class Jit:
         self.engine = present(self.engine)
         traced = self._trace(leaves, tree)
         if self.check:
-            checked = traced[0], stable(traced[1], traced[0], traced[3])
-            self._check_again(leaves, tree, *checked)
-            self._check_engines(arrays, *checked)
+            first, second = map(_stable, (traced, self._trace(leaves, tree)))
+            check_traces(first, second, label_of(self.f))
+            if self.engine == "native":
+                check_engines(first, arrays)
         with _making:
             for known in group[tried:]:  # made by another thread meanwhile
                 values = self._tried(known, arrays, leaves, tree)
@@ -313,28 +313,6 @@ class Jit:
         check_result(self.f, result)
         return inputs, [as_node(v, trace) for v in found], result, trace.root()
 
-    def _check_again(
-        self, leaves: Sequence[Any], tree: Tree, inputs: list[Node], outputs: list[Node]
-    ) -> None:
-        """Trace once more: a program that drew numbers or read a changing global differs."""
-        again, others, _, trace = self._trace(leaves, tree)
-        if Body(inputs, outputs) != Body(again, stable(others, again, trace)):
-            raise CalculusError(
-                f"gg.jit(check=True): two traces of {label_of(self.f)} differ, so something that "
-                "changes would be frozen into the program: draw random numbers by gg.random with a "
-                "key, and pass changing values as arguments"
-            )
-
-    def _check_engines(
-        self, arrays: Sequence[Any], inputs: list[Node], outputs: list[Node]
-    ) -> None:  # fmt: skip
-        """Run both engines, and name the first node on which they differ."""
-        if self.engine != "native":
-            return
-        found = first_difference(outputs, inputs, arrays)
-        if found is not None:
-            raise EngineError(f"gg.jit(check=True): {found}")
-
     def report(self) -> str:
         """What was compiled, for each signature, and why more than once."""
         lines = [repr(self)]
@@ -349,6 +327,11 @@ class Jit:
             lines.append(f"sizes so far: {template.told()}")
         lines.extend(f"compiled for each size by itself: {r}" for r in self.sizes.reasons())
         return "\n".join(lines)
+
+
+def _stable(traced: tuple[list[Node], list[Node], Tree, Trace]) -> Traced:
+    inputs, outputs, _, trace = traced
+    return inputs, stable(outputs, inputs, trace)
 
 
 def _finished(inputs: list[Node], outputs: list[Node], result: Tree, trace: Trace) -> Graph:
