@@ -160,3 +160,19 @@ def test_a_matrix_times_a_number_is_an_error_by_name():
             gg.jit(f, engine="reference")(S)
     with pytest.raises(AttributeError, match="a traced array has no attribute 'view' yet"):
         gg.jit(lambda x: x.view(np.int64), engine="reference")(S)
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+@pytest.mark.parametrize("dtype", ["i1", "u1", "u4", "u8"])
+def test_python_integers_that_are_arguments_fit_or_are_errors(dtype, engine):
+    x, info = np.arange(3, dtype=dtype), np.iinfo(dtype)
+    add = gg.jit(lambda x, n: x + n, engine=engine)
+    compare = gg.jit(lambda x, n: (x < n, x >= n, x == n, n > x), engine=engine)
+    for n in (1, int(info.max) if dtype != "u8" else 2**62, -1, 2**40, 2, -(2**40)):
+        for got, want in zip(compare(x, n), (x < n, x >= n, x == n, n > x)):
+            np.testing.assert_array_equal(got, want)
+        if info.min <= n <= info.max:
+            np.testing.assert_array_equal(add(x, n), x + np.array(n, dtype))
+        else:
+            with pytest.raises(OverflowError, match=f"{n} is out of bounds for {np.dtype(dtype)}"):
+                add(x, n)

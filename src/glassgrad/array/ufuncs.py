@@ -10,7 +10,7 @@ import numpy as np
 
 from glassgrad.array.handle import Array, as_node
 from glassgrad.array.protocol import HANDLERS, UFUNCS
-from glassgrad.graph.dtype import BOOL, FLOAT64, as_dtype, holds, promote, to_float
+from glassgrad.graph.dtype import BOOL, FLOAT64, INT64, DType, as_dtype, holds, promote, to_float
 from glassgrad.graph.errors import DTypeError, NegativePowerError, NoRuleError
 from glassgrad.graph.family import Elementwise, broadcast_to, cast, literal, reshape
 from glassgrad.graph.node import Node, Trace, constant
@@ -187,10 +187,21 @@ def operands(inputs: Sequence[Any]) -> list[Value]:
         strong = [v.dtype for v, w in zip(values, weak) if isinstance(v, Node) and not w]
         for i, w in enumerate(weak):
             if w:
-                node = values[i]
-                assert isinstance(node, Node)
-                values[i] = cast(node, promote(*strong, node.dtype.type(0).item()))
+                x = inputs[i]
+                values[i] = _taken(x, promote(*strong, x.dtype.type(0).item()))
     return values
+
+
+def _taken(x: Array, dtype: DType) -> Value:
+    """A handle that stands for a Python number in the dtype that it takes.
+
+    Whether an integer dtype holds it is a guard; what it does not hold stays a Python integer.
+    """
+    if x.dtype.kind == "i" and dtype.kind in "iu" and dtype != INT64:
+        info = np.iinfo(dtype)
+        if bool(x > int(info.max)) or bool(x < int(info.min)):
+            return int(x.value())
+    return cast(x.node, dtype)
 
 
 def all_weak(inputs: Sequence[Any]) -> bool:
