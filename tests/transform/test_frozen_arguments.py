@@ -27,7 +27,15 @@ class Model:
     sizes: Any = field(default=(), metadata={"static": True})
 
 
+class Plain:
+    """An object that is no dataclass."""
+
+    def __init__(self, array):
+        self.array = array
+
+
 FROZEN = {
+    "object with an array": (Plain(np.ones(3)), "of type Plain, whose arrays would be frozen"),
     "another library's array": (Held(), "'t' is of type Held, whose numbers would be frozen"),
     "memoryview": (memoryview(X.copy()), "'t' is of type memoryview, whose numbers"),
     "array": (array.array("d", [1.0]), "'t' is of type array, which may change"),
@@ -55,7 +63,18 @@ def test_what_is_declared_static_or_known_by_its_value_is_taken():
     f = gg.jit(lambda x, t: x * len(t.sizes), engine="reference")
     assert f(X, Model(X, [1, 2]))[0] == 2.0
     g = gg.jit(lambda x, *t: x, engine="reference")
-    for value in ("text", b"bytes", None, abs, Model, np.float32, frozenset({1}), ..., 1 << 62):
+    for value in (
+        Plain("text"),
+        "text",
+        b"bytes",
+        None,
+        abs,
+        Model,
+        np.float32,
+        frozenset({1}),
+        ...,
+        1 << 62,
+    ):
         assert g(X, value)[0] == 1.0
 
 
@@ -65,6 +84,7 @@ HIDDEN = {
     "map": lambda x: map(np.sin, [x]),
     "values of a dict": lambda x: {"a": x}.values(),
     "deque": lambda x: {"a": deque([x])},
+    "object": Plain,
 }
 
 

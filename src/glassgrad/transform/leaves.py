@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ def check_arguments(f: Function, tree: Tree) -> None:
 def _changes(value: Any) -> str:
     if hasattr(type(value), "__array__") or isinstance(value, memoryview):
         return "whose numbers would be frozen into the program: pass np.asarray(...)"
+    if any(isinstance(v, Array | np.ndarray) for v in _attributes(value)):
+        return "whose arrays would be frozen into the program: make it a dataclass, or pass them"
     if isinstance(value, Iterator):
         return "which can be read only once: pass a list or an array"
     try:
@@ -61,12 +64,20 @@ def check_result(f: Function, result: Tree) -> None:
     """Refuses results that hide traced arrays in what is no container of arrays."""
     for path, value in statics(result):
         held = [] if isinstance(value, str) or not isinstance(value, Collection) else value
+        held = (*held, *_attributes(value))
         if isinstance(value, Iterator) or any(isinstance(v, Array) for v in held):
             raise CalculusError(
                 f"gg.jit of {label_of(f)}: the result{path and f' at {path}'} is of type "
                 f"{type(value).__name__}, which is no container of arrays: return a tuple, list, "
                 f"dict or dataclass{at_caller()}"
             )
+
+
+def _attributes(value: Any) -> Collection[Any]:
+    """What an object holds; that of functions, types and modules is not looked at."""
+    if isinstance(value, FunctionType | ModuleType | type):
+        return ()
+    return getattr(value, "__dict__", {}).values()
 
 
 def _arguments(f: Function, tree: Tree) -> Iterator[tuple[str, Tree]]:
