@@ -41,9 +41,11 @@ def renewed(steps: Sequence[Step], pairs: Mapping[Buffer, Buffer]) -> list[Step]
 
     `pairs` are results in the memory of arguments, where what they do not change lies already.
     """
-    numbers = [s for s in steps if isinstance(s, Number)]
+    numbers: list[Number] = []  # those that are known by then
     found: list[Step] = []
     for step in steps:
+        if isinstance(step, Number):
+            numbers.append(step)
         made = _renewal(step, numbers, pairs)
         found.append(step if made is None else _together(found, made))
     return found
