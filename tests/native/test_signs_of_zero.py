@@ -1,4 +1,4 @@
-"""Odd functions and what rounds keep the sign of zero, and of what becomes zero, as NumPy does."""
+"""The sign of zero, and of what becomes zero, is as NumPy gives it."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import glassgrad as gg
 
 NAMES = (
     "sin", "tan", "tanh", "sinh", "arcsin", "arctan", "arcsinh", "arctanh", "cbrt", "expm1",
-    "log1p", "rint", "trunc", "floor", "ceil", "negative", "sqrt", "deg2rad",
+    "log1p", "rint", "trunc", "floor", "ceil", "negative", "sign", "sqrt", "deg2rad",
 )  # fmt: skip
 
 

@@ -322,10 +322,11 @@ class LLVMAlgebra(WholeDivision, NormalDistribution, SoftGates, Algebra):
         return size is not None and size.value.text in self._sizes
 
     def sign(self, x: Lanes) -> Lanes:
-        """-1, 0 or 1; NaN of NaN."""
+        """-1, 0 (also of -0.0) or 1; NaN of NaN."""
         if x.dtype.kind in "ub":
             return self.where(self.equal(x, 0), x, 1)
-        return self.where(self.less(0, x), 1, self.where(self.less(x, 0), -1, x))
+        rest = self.where(self.equal(x, 0), 0, x) if x.dtype.kind == "f" else x
+        return self.where(self.less(0, x), 1, self.where(self.less(x, 0), -1, rest))
 
     def copysign(self, x: Lanes, sign: Lanes) -> Lanes:
         """|x| with the sign bit of `sign`."""
