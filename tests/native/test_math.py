@@ -114,7 +114,7 @@ SPECIAL = {  # of 0, -0, inf, -inf, nan
     "tanh": (0, -0.0, 1, -1, NAN), "sigmoid": (0.5, 0.5, 1, 0, NAN),
     "erf": (0, -0.0, 1, -1, NAN), "sqrt": (0, -0.0, INF, NAN, NAN),
     "abs": (0, 0, INF, INF, NAN), "floor": (0, -0.0, INF, -INF, NAN),
-    "sign": (0, -0.0, 1, -1, NAN),
+    "sign": (0, 0, 1, -1, NAN),
 }  # fmt: skip
 
 
