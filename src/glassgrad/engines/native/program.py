@@ -45,8 +45,6 @@ from glassgrad.graph.node import Input, Node
 from glassgrad.rewrite.pipeline import finish, stabilise
 from glassgrad.version import __version__
 
-_PART = 256
-
 
 class NativeProgram(Calling):
     """Machine code for some outputs of a graph; call it with one array for each input.
