@@ -14,27 +14,26 @@ import numpy as np
 
 from glassgrad.engines.integer_division import Fault
 from glassgrad.engines.native import memory, outside, pyabi, underway
-from glassgrad.engines.native.cache import ObjectCache, key, user_cache_folder
+from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, Signature
 from glassgrad.engines.native.calling import Calling, Slot, Teller, address
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.extents import Extents, FixedSizeError
 from glassgrad.engines.native.fast_call import FastCall, Tables
+from glassgrad.engines.native.keeping import keep
 from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.places import Places
 from glassgrad.engines.native.planner import Planner
-from glassgrad.engines.native.recall import Made, name_of, recalled, remember
+from glassgrad.engines.native.recall import Made, name_of, recalled
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.telling import told
 from glassgrad.engines.native.underway import Arenas, Kernel
-from glassgrad.engines.native.units import assembled
 from glassgrad.graph.node import Node
-from glassgrad.version import __version__
 
 
 class Example(NamedTuple):
@@ -119,12 +118,9 @@ class GeneralProgram:
         _, steps, other = self._planned(examples[1])
         if self._code(steps, other, len(inputs), examples[1].extents).units != code.units:
             raise FixedSizeError("the code depends on the size")
-        objects, self.cache_hit = assembled(code.units, self.target, self.cache)
-        foreign = [n for n in code.module.foreign() if not n.startswith("const_")]
-        flags, self._faults = (code.long, bool(code.parts)), code.module.faults
-        made = Made(objects, layout.size, code.size, 0, *flags, foreign, [], len(self._faults))
-        names = [key(u.text, self.target, __version__, u.level) for u in code.units]
-        remember(self.cache, name, made, names, outputs)
+        self._faults = code.module.faults
+        place = self.target, self.cache, name, outputs
+        made, self.cache_hit = keep(code, *place, layout.size)
         return made
 
     def _code(self, steps: Sequence[Step], layout: Layout, inputs: int, extents: Extents) -> Code:

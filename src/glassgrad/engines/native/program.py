@@ -21,29 +21,28 @@ from glassgrad.engines.memory import told_bytes
 from glassgrad.engines.native import cost, memory, outside, pyabi, underway
 from glassgrad.engines.native.aside import begin
 from glassgrad.engines.native.budget import within
-from glassgrad.engines.native.cache import ObjectCache, key, user_cache_folder
+from glassgrad.engines.native.cache import ObjectCache, user_cache_folder
 from glassgrad.engines.native.call import ENTRY, ArraySpec, Signature
 from glassgrad.engines.native.calling import Calling, Slot, Teller, UnexplainedError, argument
 from glassgrad.engines.native.donation import Donation
 from glassgrad.engines.native.expression import Buffer
 from glassgrad.engines.native.fast_call import FastCall
+from glassgrad.engines.native.keeping import keep
 from glassgrad.engines.native.kernel import Code
 from glassgrad.engines.native.layout import Layout
 from glassgrad.engines.native.ledger import Kept, ledger
 from glassgrad.engines.native.link import Linked
 from glassgrad.engines.native.memory import Memory
 from glassgrad.engines.native.planner import Planner
-from glassgrad.engines.native.recall import Made, name_of, recalled, remember
+from glassgrad.engines.native.recall import Made, name_of, recalled
 from glassgrad.engines.native.row_blocks import in_row_blocks
 from glassgrad.engines.native.step import Step
 from glassgrad.engines.native.target import Target
 from glassgrad.engines.native.telling import told
 from glassgrad.engines.native.underway import Arenas, Kernel
-from glassgrad.engines.native.units import assembled
 from glassgrad.graph.errors import GraphError, ShapeError
 from glassgrad.graph.node import Input, Node
 from glassgrad.rewrite.pipeline import finish, stabilise
-from glassgrad.version import __version__
 
 
 class NativeProgram(Calling):
@@ -127,14 +126,8 @@ class NativeProgram(Calling):
             begin(underway.assembled)
         code = self._emitted()
         self._faults = code.module.faults
-        objects, self.cache_hit = assembled(code.units, self.target, self.cache)
-        made = Made(
-            objects, layout.size, code.size, copied_back, code.long, bool(code.parts),
-             [n for n in code.module.foreign() if not n.startswith("const_")],
-            constants, len(self._faults),
-        )  # fmt: skip
-        names = [key(u.text, self.target, __version__, u.level) for u in code.units]
-        remember(self.cache, name, made, names, self._given)
+        place = self.target, self.cache, name, self._given
+        made, self.cache_hit = keep(code, *place, layout.size, copied_back, constants)
         return made
 
     def _emitted(self) -> Code:
